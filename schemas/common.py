@@ -1,0 +1,36 @@
+"""The keys that every method's recipe has."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.backend import Backend
+from schemas.base import Count, NonEmpty, RecipeModel, Seed
+from schemas.model import Model
+from schemas.run_settings import CheckpointSettings, EvalSettings, LoggingSettings
+
+RecipeName = Annotated[
+    str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="Lower-case letters, digits, . _ -")
+]
+
+
+class CommonKeys(RecipeModel):
+    version: Literal[1] = Field(description="Version of the recipe language.")
+    name: RecipeName = Field(description="Names the runs. Default: the file's stem.")
+    description: str = Field(default="", description="What the experiment is about.")
+    tags: list[NonEmpty] = Field(default=[], description="Words to find the run by.")
+    seed: Seed = Field(default=0, description="Seed of data order, problems and local sampling.")
+    model: Model
+    renderer: NonEmpty = Field(
+        default="auto",
+        description="auto: the Cookbook's recommended renderer of the model; or its name.",
+    )
+    steps: Count | None = Field(
+        default=None, description="Number of training steps; none: the whole data set."
+    )
+    checkpoint: CheckpointSettings = CheckpointSettings()
+    eval: EvalSettings | None = Field(default=None, description="Evaluation during training.")
+    logging: LoggingSettings = LoggingSettings()
+    backend: Backend = Field(default="tinker", description="Where the recipe is executed.")

@@ -1,0 +1,50 @@
+"""What a run keeps and where it logs: `checkpoint`, `eval`, `logging`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.base import Cadence, Count, NonEmpty, RecipeModel
+
+
+class CheckpointSettings(RecipeModel):
+    every: Cadence = Field(default=20, description="Save a checkpoint every N steps; 0: only last.")
+    rolling_every: Cadence = Field(
+        default=0, description="Save a resume-only checkpoint every N steps, replacing the last."
+    )
+    ttl_days: Annotated[float, Field(gt=0)] | Literal["never"] = Field(
+        default=7,
+        description="Days until a periodic checkpoint expires, or never. The final one is kept.",
+    )
+
+
+class EvalSettings(RecipeModel):
+    every: Count = Field(description="Evaluate every N steps.")
+
+
+class Wandb(RecipeModel):
+    project: NonEmpty = Field(description="W&B project.")
+    name: NonEmpty | None = Field(default=None, description="Name of the W&B run.")
+    mode: Literal["online", "offline"] = Field(
+        default="online", description="offline keeps the files for a later `wandb sync`."
+    )
+    tags: list[NonEmpty] = Field(default=[], description="Tags of the W&B run.")
+
+
+class Trackio(RecipeModel):
+    project: NonEmpty = Field(description="Trackio project.")
+    name: NonEmpty | None = Field(default=None, description="Name of the Trackio run.")
+
+
+class LoggingSettings(RecipeModel):
+    dir: NonEmpty = Field(
+        default="runs", description="Directory of all runs, relative to the working directory."
+    )
+    wandb: Wandb | None = Field(default=None, description="Also log to Weights & Biases.")
+    trackio: Trackio | None = Field(default=None, description="Also log to Trackio.")
+    trace: bool = Field(default=False, description="Write the Cookbook's trace events.")
+    rollouts: Cadence = Field(
+        default=4, description="Number of groups a step whose rollouts are written out to read."
+    )
