@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from schemas.base import Cadence, Count, NonEmpty, RecipeModel
+
+
+def _lifetime_form(value: Any) -> str:
+    return "never" if isinstance(value, str) else "days"
+
+
+Lifetime = Annotated[
+    Annotated[float, Field(gt=0, allow_inf_nan=False), Tag("days")]
+    | Annotated[Literal["never"], Tag("never")],
+    Discriminator(_lifetime_form),
+]
 
 
 class CheckpointSettings(RecipeModel):
@@ -14,8 +25,8 @@ class CheckpointSettings(RecipeModel):
     rolling_every: Cadence = Field(
         default=0, description="Save a resume-only checkpoint every N steps, replacing the last."
     )
-    ttl_days: Annotated[float, Field(gt=0)] | Literal["never"] = Field(
-        default=7,
+    ttl_days: Lifetime = Field(
+        default=7.0,
         description="Days until a periodic checkpoint expires, or never. The final one is kept.",
     )
 
