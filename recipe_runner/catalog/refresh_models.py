@@ -1,0 +1,80 @@
+"""Writes data/models.json from the installed Cookbook and data/tinker_prices.yaml.
+
+    python -m recipe_runner.catalog.refresh_models
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from recipe_runner.catalog.models import SHIPPED_MODEL
+
+DATA = Path(__file__).parent / "data"
+
+# The shipped model's tokenizer has the markers of all these renderers; it was trained with the
+# first. It is nobody's hosted model, so no learning rate is recommended.
+SHIPPED_RENDERERS = ["qwen3_instruct", "role_colon", "llama3"]
+SHIPPED_CONTEXT = 2048
+
+
+def _model_attributes() -> dict[str, Any]:
+    """Return the Cookbook's whole model table, by full model name."""
+    from tinker_cookbook import model_info
+
+    tables = [
+        getattr(model_info, name)
+        for name in sorted(vars(model_info))
+        if name.startswith("get_") and name.endswith("_info")
+    ]
+    return {
+        f"{attributes.organization}/{version}": attributes
+        for table in tables
+        for version, attributes in table().items()
+    }
+
+
+def _recommended_learning_rate(model_name: str) -> float | None:
+    from tinker_cookbook.exceptions import ConfigurationError
+    from tinker_cookbook.hyperparam_utils import get_lr
+
+    try:
+        return float(get_lr(model_name))
+    except (NotImplementedError, ConfigurationError):
+        return None
+
+
+def build() -> dict[str, Any]:
+    """Return the contents of data/models.json."""
+    from ruamel.yaml import YAML
+
+    prices = YAML(typ="safe", pure=True).load(DATA / "tinker_prices.yaml")
+    models = {
+        name: {
+            "renderers": list(attributes.recommended_renderers),
+            "is_chat": attributes.is_chat,
+            "learning_rate": _recommended_learning_rate(name),
+            "context": prices["models"].get(name, {}).get("context"),
+        }
+        for name, attributes in sorted(_model_attributes().items())
+    }
+    models[SHIPPED_MODEL] = {
+        "renderers": SHIPPED_RENDERERS,
+        "is_chat": True,
+        "learning_rate": None,
+        "context": SHIPPED_CONTEXT,
+    }
+    retired = {
+        name: {"date": date, "replacement": replacement}
+        for name, (date, replacement) in prices["retired"].items()
+    }
+    return {"models": models, "retired": retired}
+
+
+def main() -> None:
+    (DATA / "models.json").write_text(json.dumps(build(), indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""The errors that end a command, by what the user can do about them.
+
+RunnerError               exit code
+├── UsageError            2    the command line asks for something that does not exist
+├── RunFailed             3    the training loop stopped on an error
+├── BackendError          4    the backend cannot be reached, or refuses
+│   └── MissingKey        4    hosted Tinker without an API key
+└── Interrupted           130  Ctrl-C, or a termination signal
+
+A wrong recipe is `recipe_runner.language.RecipeError`, exit code 1: it carries diagnostics.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class RunnerError(Exception):
+    """An expected failure; the message has the cause and the next step, and is all a user sees."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class UsageError(RunnerError):
+    exit_code = 2
+
+
+class RunFailed(RunnerError):
+    exit_code = 3
+
+
+class BackendError(RunnerError):
+    exit_code = 4
+
+
+class MissingKey(BackendError):
+    pass
+
+
+class Interrupted(RunnerError):
+    exit_code = 130

@@ -1,0 +1,110 @@
+"""`Plan`: what will happen. Frozen, pure data, JSON both ways."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from schemas import Recipe
+
+# What a run keeps, shows or is called, but never learns from.
+_WITHOUT_EFFECT_ON_THE_RESULT = (
+    "version",
+    "name",
+    "description",
+    "tags",
+    "checkpoint",
+    "eval",
+    "logging",
+)
+
+
+class Served(BaseModel):
+    """Which weights the backend trains under the model's name.
+
+    `stand-in` means that the weights are not the named model's: what such a run shows is that the
+    recipe works, never how well the model does.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["hosted", "remote", "shipped", "weights", "stand-in"]
+    note: str
+
+    @property
+    def is_stand_in(self) -> bool:
+        return self.kind == "stand-in"
+
+
+class LearningRate(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    value: float
+    source: str
+
+
+class Plan(BaseModel):
+    """One run, fully resolved.
+
+    Attributes:
+        source: the recipe's file as it was given.
+        recipe: the recipe with every default written out.
+        renderer: the renderer's name, `auto` resolved.
+        learning_rate: peak learning rate and where it came from.
+        served: which weights stand behind the model's name.
+        fingerprints: SHA-256 of each data file that the recipe names, by path.
+        notes: what a reader of the plan should know.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str
+    variant: str | None
+    recipe: Recipe
+    renderer: str
+    learning_rate: LearningRate
+    served: Served
+    fingerprints: dict[str, str]
+    notes: list[str]
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over everything that changes the result, and nothing else."""
+        text = json.dumps(self._result_inputs(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _result_inputs(self) -> dict[str, Any]:
+        recipe = self.recipe.model_dump(mode="json", exclude=set(_WITHOUT_EFFECT_ON_THE_RESULT))
+        recipe["renderer"] = self.renderer
+        recipe["optimizer"]["learning_rate"] = self.learning_rate.value
+        if "env" in recipe:
+            recipe["env"].pop("eval", None)
+        return {
+            "recipe": _with_fingerprints(recipe, self.fingerprints),
+            "served": self.served.kind,
+        }
+
+    def to_json(self) -> str:
+        """Return the plan as JSON, its hash included."""
+        return json.dumps({"hash": self.hash, **self.model_dump(mode="json")}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """Read a plan that `to_json` wrote.
+
+        Raises:
+            pydantic.ValidationError: if it is not one.
+        """
+        return cls.model_validate_json(text)
+
+
+def _with_fingerprints(tree: Any, fingerprints: dict[str, str]) -> Any:
+    """Return the tree with each data file's path replaced by the hash of its content."""
+    if isinstance(tree, dict):
+        return {key: _with_fingerprints(value, fingerprints) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [_with_fingerprints(value, fingerprints) for value in tree]
+    return fingerprints.get(tree, tree) if isinstance(tree, str) else tree

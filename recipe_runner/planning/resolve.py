@@ -1,0 +1,85 @@
+"""Recipe -> Plan."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from recipe_runner.catalog import models
+from recipe_runner.language import LoadedRecipe, RecipeError
+from recipe_runner.planning.checks import check
+from recipe_runner.planning.plan import LearningRate, Plan, Served
+from schemas import Recipe
+from schemas.optimizer import ScaledLearningRate
+
+
+def make_plan(loaded: LoadedRecipe, served: Served) -> Plan:
+    """Resolve every default of a recipe.
+
+    Raises:
+        RecipeError: with every mistake that `check` finds.
+    """
+    errors = [found for found in check(loaded) if found.severity == "error"]
+    if errors:
+        raise RecipeError(errors)
+    recipe = loaded.recipe
+    return Plan(
+        source=str(loaded.path),
+        variant=loaded.variant,
+        recipe=recipe,
+        renderer=_renderer(recipe),
+        learning_rate=_learning_rate(recipe),
+        served=served,
+        fingerprints=_fingerprints(recipe),
+        notes=_notes(recipe, served),
+    )
+
+
+def _renderer(recipe: Recipe) -> str:
+    if recipe.renderer != "auto":
+        return recipe.renderer
+    facts = models.find(recipe.model.name)
+    assert facts is not None, "check() refuses an unknown model without a renderer"
+    return facts.renderers[0]
+
+
+def _learning_rate(recipe: Recipe) -> LearningRate:
+    wanted = recipe.optimizer.learning_rate
+    if isinstance(wanted, float | int):
+        return LearningRate(value=float(wanted), source="recipe")
+    facts = models.find(recipe.model.name)
+    assert facts is not None, "check() refuses auto for a model without a recommendation"
+    assert facts.learning_rate is not None, "check() refuses auto for such a model"
+    get_lr = f"hyperparam_utils.get_lr({recipe.model.name!r})"
+    if isinstance(wanted, ScaledLearningRate):
+        return LearningRate(
+            value=facts.learning_rate * wanted.auto, source=f"{wanted.auto:g} x {get_lr}"
+        )
+    return LearningRate(value=facts.learning_rate, source=get_lr)
+
+
+def data_files(recipe: Recipe) -> list[Path]:
+    """Return the local data files that the recipe names."""
+    if recipe.method == "sft":
+        return [Path(recipe.data.path)] if recipe.data.kind == "conversations" else []
+    if recipe.env.kind == "gem" and recipe.env.dataset is not None:
+        return [Path(recipe.env.dataset)]
+    return []
+
+
+def _fingerprints(recipe: Recipe) -> dict[str, str]:
+    return {
+        str(path): "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in data_files(recipe)
+    }
+
+
+def _notes(recipe: Recipe, served: Served) -> list[str]:
+    notes = [served.note] if served.is_stand_in else []
+    if recipe.method == "rl" and recipe.steps is not None:
+        rollouts = recipe.rollout.groups_per_batch * recipe.rollout.group_size
+        notes.append(
+            f"{recipe.steps} steps of {rollouts} rollouts are {recipe.steps * rollouts:,} rollouts "
+            f"of at most {recipe.rollout.max_tokens:,} tokens a turn"
+        )
+    return notes
