@@ -1,0 +1,384 @@
+"""Checkpoints and training runs on disk: what outlives the server.
+
+    {root}/{model_id}/run.json
+    {root}/{model_id}/{weights|sampler_weights}/{name}.json
+    {root}/{model_id}/{weights|sampler_weights}/{name}.{random}.safetensors
+
+The JSON is the commit point: it names its tensor file, is written beside its final name, fsynced
+and then linked or renamed into place, so a reader sees a whole checkpoint or none, whenever the
+writer dies. Several servers may share one root: names are claimed by an exclusive hard link, and
+tensor files that no JSON names are swept only once they are an hour old.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote, unquote
+
+from recipe_runner.backends.local.errors import BadRequest, NotFound
+
+if TYPE_CHECKING:
+    import torch
+
+logger = logging.getLogger(__name__)
+
+Kind = Literal["weights", "sampler_weights"]
+KINDS: tuple[Kind, ...] = ("weights", "sampler_weights")
+ORPHAN_AGE_S = 3600.0
+MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_-]{0,199}")
+NAME = re.compile(r"[^/\x00-\x1f]+")
+MAX_FILE_STEM = 200
+
+
+@dataclass(frozen=True)
+class CheckpointPath:
+    """`tinker://{model_id}/{kind}/{name}`."""
+
+    model_id: str
+    kind: Kind
+    name: str
+
+    @classmethod
+    def parse(cls, path: str) -> CheckpointPath:
+        """Raises BadRequest when `path` has another form."""
+        parts = path.removeprefix("tinker://").split("/")
+        if not path.startswith("tinker://") or len(parts) != 3:
+            raise BadRequest(
+                f"{path!r} is not a checkpoint path; expected tinker://MODEL_ID/weights/NAME "
+                "or tinker://MODEL_ID/sampler_weights/NAME"
+            )
+        return cls.of(parts[0], parts[1], parts[2])
+
+    @classmethod
+    def of(cls, model_id: str, kind: str, name: str) -> CheckpointPath:
+        """Raises BadRequest when a part could not be one."""
+        if not MODEL_ID.fullmatch(model_id):
+            raise BadRequest(f"{model_id!r} is not a model id")
+        usable = NAME.fullmatch(name) and not name.startswith(".")
+        if not usable or len(_file_stem(name)) > MAX_FILE_STEM:
+            raise BadRequest(
+                f"{name!r} cannot name a checkpoint: no slash, no leading dot, not empty, at "
+                f"most {MAX_FILE_STEM} characters"
+            )
+        for known in KINDS:
+            if kind == known:
+                return cls(model_id, known, name)
+        raise BadRequest(f"{kind!r} is not a kind of checkpoint here; expected one of {KINDS}")
+
+    def __str__(self) -> str:
+        return f"tinker://{self.model_id}/{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Lora:
+    """Which adapter a model has; rank 0 is full fine-tuning."""
+
+    rank: int
+    seed: int | None = None
+    train_mlp: bool = True
+    train_attn: bool = True
+    train_unembed: bool = True
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run's record. Times are seconds since the epoch."""
+
+    model_id: str
+    base_model: str
+    lora: Lora
+    user_metadata: dict[str, str] | None = None
+    created: float = 0.0
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint's record. Times are seconds since the epoch; no `expires` means kept."""
+
+    model_id: str
+    kind: Kind
+    name: str
+    base_model: str
+    lora: Lora
+    optimizer: bool
+    tensors_file: str
+    size_bytes: int
+    created: float
+    expires: float | None = None
+    user_metadata: dict[str, str] | None = None
+    public: bool = False
+
+    @property
+    def path(self) -> CheckpointPath:
+        return CheckpointPath(self.model_id, self.kind, self.name)
+
+
+@dataclass
+class Store:
+    """The checkpoints under one directory; every method may be called from any thread."""
+
+    root: Path
+    clock: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+
+    # Training runs
+
+    def put_run(self, run: Run) -> None:
+        directory = self._run_dir(run.model_id)
+        directory.mkdir(parents=True, exist_ok=True)
+        _replace_json(directory / "run.json", asdict(run))
+
+    def run(self, model_id: str) -> Run:
+        """Raises NotFound for a training run that this store never had."""
+        record = None
+        if MODEL_ID.fullmatch(model_id):
+            record = _read_json(self._run_dir(model_id) / "run.json")
+        if record is None:
+            raise NotFound(f"no training run {model_id!r} in this server's store")
+        return Run(**{**record, "lora": Lora(**record["lora"])})
+
+    def runs(self) -> list[Run]:
+        """All training runs, newest first."""
+        found = []
+        for directory in self.root.iterdir():
+            with contextlib.suppress(NotFound):
+                found.append(self.run(unquote(directory.name)))
+        return sorted(found, key=lambda run: run.created, reverse=True)
+
+    # Checkpoints
+
+    def save(
+        self,
+        path: CheckpointPath,
+        tensors: dict[str, torch.Tensor],
+        *,
+        run: Run,
+        optimizer: bool,
+        ttl_seconds: int | None = None,
+        overwrite: bool = False,
+        user_metadata: dict[str, str] | None = None,
+    ) -> Checkpoint:
+        """Write a checkpoint atomically.
+
+        Raises BadRequest when the name is taken and `overwrite` is not set.
+        """
+        if not overwrite and self._live_record(path) is not None:
+            raise self._taken(path)
+        directory = self._kind_dir(path)
+        directory.mkdir(parents=True, exist_ok=True)
+        tensors_file = directory / f"{_file_stem(path.name)}.{uuid.uuid4().hex}.safetensors"
+        size = _write_tensors(tensors_file, tensors)
+        now = self.clock()
+        checkpoint = Checkpoint(
+            model_id=path.model_id,
+            kind=path.kind,
+            name=path.name,
+            base_model=run.base_model,
+            lora=run.lora,
+            optimizer=optimizer,
+            tensors_file=tensors_file.name,
+            size_bytes=size,
+            created=now,
+            expires=None if ttl_seconds is None else now + ttl_seconds,
+            user_metadata=user_metadata,
+        )
+        replaced = self._record(path)
+        expired = replaced is not None and self._expired(replaced)
+        if overwrite or expired:
+            _replace_json(self._json_file(path), asdict(checkpoint))
+        elif not _create_json(self._json_file(path), asdict(checkpoint)):
+            tensors_file.unlink()
+            raise self._taken(path)
+        if replaced is not None and replaced.tensors_file != checkpoint.tensors_file:
+            (directory / replaced.tensors_file).unlink(missing_ok=True)
+        return checkpoint
+
+    def checkpoint(self, path: CheckpointPath) -> Checkpoint:
+        """Raises NotFound for one that is missing, deleted or expired."""
+        checkpoint = self._live_record(path)
+        if checkpoint is None:
+            raise NotFound(
+                f"no checkpoint {path}: it was never saved in this server's store, was deleted, "
+                "or has expired"
+            )
+        return checkpoint
+
+    def load(self, path: CheckpointPath) -> tuple[Checkpoint, dict[str, torch.Tensor]]:
+        """The record and its tensors on the CPU; NotFound as in `checkpoint`."""
+        from safetensors.torch import load
+
+        # Another server may overwrite the checkpoint between the two reads; the second record
+        # then names the new file.
+        for _ in range(3):
+            checkpoint = self.checkpoint(path)
+            with contextlib.suppress(FileNotFoundError):
+                return checkpoint, load((self._kind_dir(path) / checkpoint.tensors_file).read_bytes())
+        raise NotFound(f"checkpoint {path} is being deleted")
+
+    def delete(self, path: CheckpointPath) -> None:
+        """Raises NotFound as in `checkpoint`."""
+        self._remove(self.checkpoint(path))
+
+    def set_ttl(self, path: CheckpointPath, ttl_seconds: int | None) -> None:
+        checkpoint = self.checkpoint(path)
+        expires = None if ttl_seconds is None else self.clock() + ttl_seconds
+        _replace_json(self._json_file(path), asdict(replace(checkpoint, expires=expires)))
+
+    def set_public(self, path: CheckpointPath, public: bool) -> None:
+        checkpoint = replace(self.checkpoint(path), public=public)
+        _replace_json(self._json_file(path), asdict(checkpoint))
+
+    def checkpoints(self, model_id: str | None = None) -> list[Checkpoint]:
+        """Live checkpoints of one training run, or of all, oldest first."""
+        return sorted(
+            (c for c in self._records(model_id) if not self._expired(c)), key=lambda c: c.created
+        )
+
+    def sweep(self) -> int:
+        """Remove expired checkpoints and stale leftovers of dead writers; returns how many."""
+        removed = 0
+        for checkpoint in list(self._records(None)):
+            if self._expired(checkpoint):
+                self._remove(checkpoint)
+                removed += 1
+        for directory in self.root.glob("*/*weights"):
+            removed += self._sweep_orphans(directory)
+        return removed
+
+    def _sweep_orphans(self, directory: Path) -> int:
+        # Files first, records second: a record committed in between then names its file.
+        oldest = time.time() - ORPHAN_AGE_S
+        stale = [
+            file
+            for file in directory.iterdir()
+            if file.suffix != ".json" and _modified(file) < oldest
+        ]
+        named = {(_read_json(record) or {}).get("tensors_file") for record in directory.glob("*.json")}
+        orphans = [file for file in stale if file.name not in named]
+        for file in orphans:
+            file.unlink(missing_ok=True)
+        return len(orphans)
+
+    def _records(self, model_id: str | None) -> Iterator[Checkpoint]:
+        runs = [self._run_dir(model_id)] if model_id is not None else list(self.root.iterdir())
+        for run in runs:
+            for kind in KINDS:
+                for file in (run / kind).glob("*.json"):
+                    record = _read_json(file)
+                    if record is not None:
+                        yield _checkpoint(record)
+
+    def _record(self, path: CheckpointPath) -> Checkpoint | None:
+        record = _read_json(self._json_file(path))
+        return None if record is None else _checkpoint(record)
+
+    def _live_record(self, path: CheckpointPath) -> Checkpoint | None:
+        checkpoint = self._record(path)
+        return None if checkpoint is None or self._expired(checkpoint) else checkpoint
+
+    def _expired(self, checkpoint: Checkpoint) -> bool:
+        return checkpoint.expires is not None and checkpoint.expires <= self.clock()
+
+    def _remove(self, checkpoint: Checkpoint) -> None:
+        self._json_file(checkpoint.path).unlink(missing_ok=True)
+        (self._kind_dir(checkpoint.path) / checkpoint.tensors_file).unlink(missing_ok=True)
+
+    def _taken(self, path: CheckpointPath) -> BadRequest:
+        return BadRequest(
+            f"checkpoint {path} exists already; choose another name, delete it, or save with "
+            "overwrite=True"
+        )
+
+    def _run_dir(self, model_id: str) -> Path:
+        return self.root / quote(model_id, safe="")
+
+    def _kind_dir(self, path: CheckpointPath) -> Path:
+        return self._run_dir(path.model_id) / path.kind
+
+    def _json_file(self, path: CheckpointPath) -> Path:
+        return self._kind_dir(path) / f"{_file_stem(path.name)}.json"
+
+
+def _file_stem(name: str) -> str:
+    return quote(name, safe=" ")
+
+
+def _checkpoint(record: dict[str, Any]) -> Checkpoint:
+    return Checkpoint(**{**record, "lora": Lora(**record["lora"])})
+
+
+def _write_tensors(file: Path, tensors: dict[str, torch.Tensor]) -> int:
+    from safetensors.torch import save
+
+    data = save({name: tensor.contiguous() for name, tensor in tensors.items()})
+    _write_synced(file, data)
+    return len(data)
+
+
+def _write_synced(file: Path, data: bytes) -> None:
+    with file.open("xb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _temporary_json(file: Path, record: dict[str, Any]) -> Path:
+    temporary = file.with_name(f".{uuid.uuid4().hex}.tmp")
+    _write_synced(temporary, json.dumps(record, indent=1).encode())
+    return temporary
+
+
+def _replace_json(file: Path, record: dict[str, Any]) -> None:
+    os.replace(_temporary_json(file, record), file)
+    _sync_directory(file.parent)
+
+
+def _create_json(file: Path, record: dict[str, Any]) -> bool:
+    """False, and nothing changed, when the file exists: a link, unlike a rename, refuses."""
+    temporary = _temporary_json(file, record)
+    try:
+        os.link(temporary, file)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink()
+    _sync_directory(file.parent)
+    return True
+
+
+def _read_json(file: Path) -> dict[str, Any] | None:
+    try:
+        record = json.loads(file.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError:
+        logger.warning("ignoring a damaged record: %s", file)
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _modified(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")
