@@ -1,0 +1,113 @@
+"""`method: rl` -> `tinker_cookbook.rl.train.Config`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinker_cookbook.rl.train import AsyncConfig, Config, KLReferenceConfig, StreamMinibatchConfig
+from tinker_cookbook.rl.types import RLDatasetBuilder
+
+from recipe_runner.compile.job import Target
+from recipe_runner.compile.shared import shared_fields
+from recipe_runner.planning import Plan
+from schemas.env import GemEnv
+from schemas.loss import loss_config, loss_name
+from schemas.rl import RlRecipe
+
+ENTRY = "tinker_cookbook.rl.train:main"
+
+# Fields of the Cookbook's config that recipes do not expose, and why.
+UNEXPOSED = {
+    "evaluator_builders": "evaluation is `env.eval`, which the dataset builder carries",
+    "rollout_error_tolerance": "an environment's errors are ended episodes, counted by the env",
+    "termination": "the Cookbook's default for the model",
+    "span_chart_every": "needs plotly; the spans are in timing_spans.jsonl all the same",
+    "rolling_ttl_seconds": "a safety net behind explicit deletion; the Cookbook's two hours",
+}
+
+
+def config(plan: Plan, target: Target) -> Config:
+    """Compile an `rl` plan."""
+    recipe = plan.recipe
+    assert isinstance(recipe, RlRecipe)
+    return Config(
+        **shared_fields(plan, target),
+        dataset_builder=_dataset_builder(plan, recipe),
+        max_tokens=recipe.rollout.max_tokens,
+        temperature=recipe.rollout.temperature,
+        eval_every=_eval_every(recipe),
+        loss_fn=loss_name(recipe.loss),
+        loss_fn_config=loss_config(recipe.loss) or None,
+        kl_penalty_coef=recipe.kl.coef,
+        kl_discount_factor=recipe.kl.discount,
+        kl_reference_config=_kl_reference(recipe, target),
+        compute_post_kl=recipe.kl.post_update,
+        num_substeps=recipe.substeps,
+        remove_constant_reward_groups=recipe.drop_constant_groups,
+        async_config=_async_config(recipe),
+        stream_minibatch_config=_stream_config(recipe),
+        num_groups_to_log=recipe.logging.rollouts,
+        rollout_json_export=recipe.logging.rollouts > 0,
+    )
+
+
+def _dataset_builder(plan: Plan, recipe: RlRecipe) -> RLDatasetBuilder:
+    common: dict[str, Any] = {
+        "model_name": recipe.model.name,
+        "renderer_name": plan.renderer,
+        "group_size": recipe.rollout.group_size,
+        "groups_per_batch": recipe.rollout.groups_per_batch,
+        "num_batches": recipe.steps,
+        "seed": recipe.seed,
+    }
+    env = recipe.env
+    if isinstance(env, GemEnv):
+        from recipe_runner.envs.gem import GemDatasetBuilder
+
+        return GemDatasetBuilder(
+            env_id=env.id,
+            kwargs=env.kwargs,
+            prompt=env.prompt,
+            wrappers=tuple(env.wrappers),
+            max_turns=env.max_turns,
+            dataset=env.dataset,
+            eval_size=env.eval.size if env.eval else 0,
+            **common,
+        )
+    from recipe_runner.envs.math import math_dataset_builder
+
+    return math_dataset_builder(name=env.dataset, **common)
+
+
+def _eval_every(recipe: RlRecipe) -> int:
+    """The environment's own cadence, else the recipe's; 0 turns evaluation off."""
+    if isinstance(recipe.env, GemEnv) and recipe.env.eval is not None:
+        return recipe.env.eval.every
+    return recipe.eval.every if recipe.eval else 0
+
+
+def _kl_reference(recipe: RlRecipe, target: Target) -> KLReferenceConfig | None:
+    if recipe.kl.coef == 0:
+        return None
+    return KLReferenceConfig(
+        base_model=recipe.kl.reference.model or recipe.model.name,
+        load_checkpoint_path=target.kl_reference,
+    )
+
+
+def _async_config(recipe: RlRecipe) -> AsyncConfig | None:
+    if recipe.execution.kind != "async":
+        return None
+    return AsyncConfig(
+        max_steps_off_policy=recipe.execution.max_steps_off_policy,
+        groups_per_batch=recipe.rollout.groups_per_batch,
+    )
+
+
+def _stream_config(recipe: RlRecipe) -> StreamMinibatchConfig | None:
+    if recipe.execution.kind != "stream":
+        return None
+    return StreamMinibatchConfig(
+        groups_per_batch=recipe.rollout.groups_per_batch,
+        num_minibatches=recipe.execution.minibatches,
+    )

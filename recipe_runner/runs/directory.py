@@ -1,0 +1,112 @@
+"""The directory of one run, `<logging.dir>/<name>/<id>/`, and the lock on it."""
+
+from __future__ import annotations
+
+import fcntl
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from recipe_runner.errors import UsageError
+from recipe_runner.planning import Plan
+from recipe_runner.runs.files import append_json_line, replace_atomically
+from recipe_runner.runs.manifest import Manifest, State, new_manifest, now
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    path: Path
+
+    @property
+    def manifest_file(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def plan_file(self) -> Path:
+        return self.path / "plan.json"
+
+    @property
+    def recipe_file(self) -> Path:
+        return self.path / "recipe.yaml"
+
+    @property
+    def metrics_file(self) -> Path:
+        """The Cookbook's own metrics, a JSON line a step."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoints_file(self) -> Path:
+        """The Cookbook's own record of checkpoints."""
+        return self.path / "checkpoints.jsonl"
+
+    @property
+    def events_file(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def output_file(self) -> Path:
+        """What the loop and its libraries print."""
+        return self.path / "output.log"
+
+    @property
+    def backend_log(self) -> Path:
+        return self.path / "backend.log"
+
+    @classmethod
+    def create(cls, plan: Plan, recipe_text: str) -> RunDirectory:
+        """Make the directory of a new run, with its recipe, plan and record."""
+        run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        run = cls(Path(plan.recipe.logging.dir) / plan.recipe.name / run_id)
+        run.path.mkdir(parents=True)
+        replace_atomically(run.recipe_file, recipe_text)
+        replace_atomically(run.plan_file, plan.to_json())
+        run.write_manifest(new_manifest(plan, run_id))
+        return run
+
+    def read_manifest(self) -> Manifest:
+        """Read run.json.
+
+        Raises:
+            OSError, pydantic.ValidationError: if it is missing or not a run's record.
+        """
+        return Manifest.model_validate_json(self.manifest_file.read_text("utf-8"))
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        replace_atomically(self.manifest_file, manifest.model_dump_json(indent=2) + "\n")
+
+    def add_event(self, kind: str, **details: object) -> None:
+        """Append one line to events.jsonl."""
+        append_json_line(self.events_file, {"time": now(), "event": kind, **details})
+
+    def state(self) -> State:
+        """Return the run's state; one that says `running` without a process was interrupted."""
+        state = self.read_manifest().state
+        return "interrupted" if state == "running" and not self.is_locked() else state
+
+    def is_locked(self) -> bool:
+        """Whether a process is writing this run."""
+        try:
+            with self.lock():
+                return False
+        except UsageError:
+            return True
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run for this process; the kernel lets go of it however the process ends.
+
+        Raises:
+            UsageError: if another process holds it.
+        """
+        with (self.path / ".lock").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UsageError(
+                    f"{self.path} is being written by another process; wait for it, or give "
+                    "--on-existing new"
+                ) from error
+            yield

@@ -1,0 +1,58 @@
+"""Finding runs on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from recipe_runner.errors import UsageError
+from recipe_runner.planning import Plan
+from recipe_runner.runs.directory import RunDirectory
+from recipe_runner.runs.files import read_json_lines
+
+
+def runs_under(root: Path, name: str | None = None) -> list[RunDirectory]:
+    """Return the readable runs below `root`, oldest first; of one recipe name if given."""
+    manifests = root.glob(f"{name or '*'}/*/run.json")
+    runs = [RunDirectory(manifest.parent) for manifest in manifests]
+    readable = [run for run in runs if _is_readable(run)]
+    return sorted(readable, key=lambda run: (run.read_manifest().created, run.path.name))
+
+
+def unfinished_run(plan: Plan) -> RunDirectory | None:
+    """Return the newest run of this plan that has not come to its end."""
+    for run in reversed(runs_under(Path(plan.recipe.logging.dir), plan.recipe.name)):
+        if run.read_manifest().plan_hash == plan.hash and run.read_manifest().state != "done":
+            return run
+    return None
+
+
+def checkpoint_path(root: Path, reference: str) -> str:
+    """Return the `tinker://` state path that `run:NAME@STEP` or `run:NAME@final` stands for.
+
+    Raises:
+        UsageError: if there is no such run or checkpoint; the message lists what there is.
+    """
+    name, _, step = reference.removeprefix("run:").partition("@")
+    runs = runs_under(root, name)
+    if not runs:
+        known = sorted({run.path.parent.name for run in runs_under(root)})
+        raise UsageError(
+            f"{reference}: there is no run of {name!r} in {root}"
+            + (f"; there are {', '.join(known)}" if known else "")
+        )
+    for run in reversed(runs):
+        for record in reversed(read_json_lines(run.checkpoints_file)):
+            wanted = "final" if step == "final" else f"{int(step):06d}"
+            if record.get("name") == wanted and record.get("state_path"):
+                return str(record["state_path"])
+    raise UsageError(f"{reference}: no run of {name!r} in {root} has a checkpoint {step}")
+
+
+def _is_readable(run: RunDirectory) -> bool:
+    try:
+        run.read_manifest()
+    except (OSError, ValidationError):
+        return False
+    return True

@@ -1,0 +1,130 @@
+"""Makes a run's files consistent before the Cookbook resumes it.
+
+The Cookbook resumes from the last record of checkpoints.jsonl and appends to metrics.jsonl. After
+a kill, three things stand in the way of a metrics file without a missing or doubled step:
+
+- metrics of steps after the checkpoint are there already and would be written again;
+- a checkpoint may be on record whose own step was never logged (it is saved first);
+- the supervised loop saves a checkpoint while one more batch is in flight, under a position two
+  steps behind the weights that it holds: resuming there would train these two batches again.
+
+`align` cuts both files back to the last checkpoint that the metrics reach, and gives supervised
+checkpoints the position that they really hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from recipe_runner.runs.directory import RunDirectory
+from recipe_runner.runs.files import read_json_lines, write_json_lines
+
+Record = dict[str, Any]
+
+# tinker_cookbook.supervised.train submits this many batches before it waits for the oldest
+# (`submit_ahead` = 1), and saves after submitting.
+_SFT_BATCHES_AHEAD = 1
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a run continues: the number of steps done, and whether nothing is left to do."""
+
+    step: int
+    finished: bool = False
+
+
+def align(run: RunDirectory, method: str) -> Position:
+    """Cut metrics and checkpoints back to one consistent position, and return it."""
+    metrics = read_json_lines(run.metrics_file)
+    checkpoints = read_json_lines(run.checkpoints_file)
+    kept, position = _consistent(checkpoints, metrics, method)
+    if run.checkpoints_file.exists():
+        write_json_lines(run.checkpoints_file, kept)
+    if run.metrics_file.exists():
+        write_json_lines(run.metrics_file, [row for row in metrics if row["step"] < position.step])
+    return position
+
+
+def _consistent(
+    checkpoints: list[Record], metrics: list[Record], method: str
+) -> tuple[list[Record], Position]:
+    steps_logged = _steps_logged(metrics)
+    usable = _without_deleted_rolling(checkpoints)
+    for index in range(len(usable) - 1, -1, -1):
+        record = usable[index]
+        if record.get("final"):
+            return usable[: index + 1], Position(steps_logged, finished=True)
+        repaired = _repaired(record, metrics) if method == "sft" else record
+        step = _global_step(repaired)
+        if step is not None and step <= steps_logged:
+            return [*usable[:index], repaired], Position(step)
+    return [], Position(0)
+
+
+def is_training_row(row: Record) -> bool:
+    """Whether a metrics row is a training step's; async evaluation writes rows of its own."""
+    return "progress/done_frac" in row or "progress" in row
+
+
+def _steps_logged(metrics: list[Record]) -> int:
+    """Number of training steps logged without a gap, from step 0."""
+    steps = {row["step"] for row in metrics if is_training_row(row)}
+    logged = 0
+    while logged in steps:
+        logged += 1
+    return logged
+
+
+def _without_deleted_rolling(checkpoints: list[Record]) -> list[Record]:
+    """Leave out rolling checkpoints that the Cookbook deleted when it saved the next.
+
+    With rolling checkpoints it also appends one after the final record and deletes its data, so
+    the final record ends the list.
+    """
+    final = [i for i, record in enumerate(checkpoints) if record.get("name") == "final"]
+    if final:
+        checkpoints = checkpoints[: final[-1] + 1]
+        checkpoints[-1]["final"] = True
+    rolling = [i for i, record in enumerate(checkpoints) if record.get("rolling")]
+    return [
+        record
+        for i, record in enumerate(checkpoints)
+        if not record.get("rolling") or i == rolling[-1]
+    ]
+
+
+def _global_step(record: Record) -> int | None:
+    """Steps done at a checkpoint: `step` where `_repaired` has set it, else the RL batch index."""
+    step = record.get("recipe_run_step", record.get("batch"))
+    return step if isinstance(step, int) else None
+
+
+def _repaired(record: Record, metrics: list[Record]) -> Record:
+    """Return a supervised checkpoint's record with the position of the weights that it holds."""
+    if "recipe_run_step" in record:
+        return record
+    by_step = {row["step"]: row for row in metrics if is_training_row(row)}
+    saved_at = _step_of_name(record)
+    if saved_at is None:
+        return record
+    done = saved_at + 1 + _SFT_BATCHES_AHEAD
+    last = by_step.get(done - 1)
+    if last is None:
+        # The batch in flight was never logged, so the weights run ahead of the metrics.
+        return {**record, "recipe_run_step": done}
+    epoch = int(last["epoch"])
+    epoch_start = min((step for step, row in by_step.items() if row["epoch"] == epoch), default=0)
+    return {
+        **record,
+        "recipe_run_step": done,
+        "epoch": epoch,
+        "batch": done - epoch_start,
+    }
+
+
+def _step_of_name(record: Record) -> int | None:
+    """Return the global step that a periodic checkpoint is named after."""
+    name = str(record.get("name", ""))
+    return int(name) if name.isdecimal() else None
