@@ -22,6 +22,9 @@ from recipe_runner.runs.files import read_json_lines, write_json_lines
 
 Record = dict[str, Any]
 
+# The Cookbook's name of the checkpoint that ends a run.
+FINAL = "final"
+
 # tinker_cookbook.supervised.train submits this many batches before it waits for the oldest
 # (`submit_ahead` = 1), and saves after submitting.
 _SFT_BATCHES_AHEAD = 1
@@ -54,7 +57,7 @@ def _consistent(
     usable = _without_deleted_rolling(checkpoints)
     for index in range(len(usable) - 1, -1, -1):
         record = usable[index]
-        if record.get("final"):
+        if record.get("name") == FINAL:
             return usable[: index + 1], Position(steps_logged, finished=True)
         repaired = _repaired(record, metrics) if method == "sft" else record
         step = _global_step(repaired)
@@ -83,10 +86,9 @@ def _without_deleted_rolling(checkpoints: list[Record]) -> list[Record]:
     With rolling checkpoints it also appends one after the final record and deletes its data, so
     the final record ends the list.
     """
-    final = [i for i, record in enumerate(checkpoints) if record.get("name") == "final"]
+    final = [i for i, record in enumerate(checkpoints) if record.get("name") == FINAL]
     if final:
         checkpoints = checkpoints[: final[-1] + 1]
-        checkpoints[-1]["final"] = True
     rolling = [i for i, record in enumerate(checkpoints) if record.get("rolling")]
     return [
         record
@@ -96,7 +98,7 @@ def _without_deleted_rolling(checkpoints: list[Record]) -> list[Record]:
 
 
 def _global_step(record: Record) -> int | None:
-    """Steps done at a checkpoint: `step` where `_repaired` has set it, else the RL batch index."""
+    """Steps done at a checkpoint: what `_repaired` found, else the RL loop's batch index."""
     step = record.get("recipe_run_step", record.get("batch"))
     return step if isinstance(step, int) else None
 

@@ -1,0 +1,34 @@
+"""`backend: tinker`: the hosted service, with the user's own key."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from recipe_runner.backends.connection import Connection
+from recipe_runner.errors import MissingKey
+from recipe_runner.planning import Plan, Served
+
+KEY_VARIABLE = "TINKER_API_KEY"
+
+
+def served(model_name: str) -> Served:
+    return Served(kind="hosted", note=f"{model_name} on hosted Tinker")
+
+
+def check_access() -> None:
+    """Raise MissingKey when there is no key in the environment."""
+    if not os.environ.get(KEY_VARIABLE):
+        raise MissingKey(
+            f"hosted Tinker needs a key, and {KEY_VARIABLE} is not set. Either\n"
+            f"  export {KEY_VARIABLE}=…   (from the Tinker console), or\n"
+            "  give --backend local to run on this machine: no key, no network, no cost"
+        )
+
+
+@contextmanager
+def connect(plan: Plan, *, store: Path, log: Path) -> Iterator[Connection]:
+    check_access()
+    yield Connection(base_url=os.environ.get("TINKER_BASE_URL"))

@@ -1,0 +1,30 @@
+"""`backend: {kind: remote, base_url: …}`: any server that speaks Tinker's protocol."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from recipe_runner.backends.connection import Connection
+from recipe_runner.planning import Plan, Served
+from schemas.backend import RemoteBackend
+
+# The SDK refuses to start without a key of this form; a server of one's own often wants none.
+_PLACEHOLDER_KEY = "tml-none"
+
+
+def served(model_name: str) -> Served:
+    return Served(kind="remote", note=f"{model_name} as the remote server serves it")
+
+
+def check_access() -> None:
+    """Nothing can be known before the server is asked."""
+
+
+@contextmanager
+def connect(plan: Plan, *, store: Path, log: Path) -> Iterator[Connection]:
+    assert isinstance(plan.recipe.backend, RemoteBackend)
+    key = None if os.environ.get("TINKER_API_KEY") else _PLACEHOLDER_KEY
+    yield Connection(base_url=plan.recipe.backend.base_url, api_key=key)

@@ -1,0 +1,74 @@
+"""The options that every command on one recipe shares, and the way from them to a plan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from recipe_runner.language import LoadedRecipe
+    from recipe_runner.planning import Plan
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_OPTIONS = [
+    click.argument("recipe", type=click.Path(path_type=Path)),
+    click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Override a key, such as optimizer.learning_rate=1e-4; null removes it.",
+    ),
+    click.option(
+        "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a template variable."
+    ),
+    click.option("--variant", metavar="NAME", help="Use one variant of the recipe."),
+    click.option(
+        "--backend", metavar="tinker|local|URL", help="Execute there, whatever the recipe says."
+    ),
+    click.option("--steps", type=click.IntRange(min=1), help="Stop after N steps."),
+]
+
+
+def recipe_options(command: Command) -> Command:
+    """Add RECIPE and the options that change it."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def plan_recipe(
+    recipe: Path,
+    overrides: tuple[str, ...],
+    variables: tuple[str, ...],
+    variant: str | None,
+    backend: str | None,
+    steps: int | None,
+) -> tuple[LoadedRecipe, Plan]:
+    """Load, check and resolve a recipe.
+
+    Raises:
+        RecipeError: with every mistake in it.
+    """
+    from recipe_runner.backends import backend as backend_of
+    from recipe_runner.language import load
+    from recipe_runner.planning import make_plan
+    from schemas.backend import backend_kind
+
+    flags = [*overrides, *_backend_override(backend), *([f"steps={steps}"] if steps else [])]
+    loaded = load(recipe, overrides=flags, variables=variables, variant=variant)
+    chosen = backend_of(backend_kind(loaded.recipe.backend))
+    return loaded, make_plan(loaded, chosen.served(loaded.recipe.model.name))
+
+
+def _backend_override(backend: str | None) -> list[str]:
+    if backend is None:
+        return []
+    if backend.startswith(("http://", "https://")):
+        return ["backend=" + json.dumps({"kind": "remote", "base_url": backend})]
+    return [f"backend={backend}"]

@@ -1,0 +1,47 @@
+"""`recipe-run RECIPE`: validate, plan, run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import click
+
+from recipe_runner.cli.options import plan_recipe, recipe_options
+from recipe_runner.cli.summary import summary
+
+
+@click.command("run")
+@recipe_options
+@click.option(
+    "--on-existing",
+    type=click.Choice(["resume", "new", "fail"]),
+    default="resume",
+    show_default=True,
+    help="What to do with an unfinished run of the same plan.",
+)
+@click.option("--yes", is_flag=True, help="Start without asking.")
+def run(
+    recipe: Path,
+    overrides: tuple[str, ...],
+    variables: tuple[str, ...],
+    variant: str | None,
+    backend: str | None,
+    steps: int | None,
+    on_existing: str,
+    yes: bool,
+) -> None:
+    """Validate RECIPE, plan it, and run it to its end."""
+    from recipe_runner.backends import backend as backend_of
+    from schemas.backend import backend_kind
+
+    loaded, plan = plan_recipe(recipe, overrides, variables, variant, backend, steps)
+    backend_of(backend_kind(plan.recipe.backend)).check_access()
+
+    from recipe_runner.runs.execute import OnExisting, execute
+
+    outcome = execute(
+        plan, loaded.text, on_existing=cast(OnExisting, on_existing), announce=click.echo
+    )
+    for line in summary(outcome, plan, recipe):
+        click.echo(line)

@@ -1,0 +1,32 @@
+"""What a finished run says at its end: where it is, what it learned, what to try next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recipe_runner.planning import Plan
+    from recipe_runner.runs.execute import Outcome
+
+
+def summary(outcome: Outcome, plan: Plan, recipe: Path) -> Iterator[str]:
+    """Yield the lines that end a run."""
+    curve, run = outcome.curve, outcome.run
+    first, last = curve.first(), curve.last()
+    yield ""
+    yield f"done: {len(curve.values)} steps, {curve.tokens:,} tokens"
+    if first is not None and last is not None:
+        label = curve.headline.label
+        yield f"{label}: {first:.3f} -> {last:.3f}  (means of the first and last three steps)"
+    for key, value in sorted(curve.tests.items()):
+        if key.endswith(("/reward/total", "/nll")):
+            yield f"{key}: {value:.3f}"
+    if plan.served.is_stand_in:
+        yield f"{plan.served.note}: these figures say nothing about {plan.recipe.model.name}"
+    yield f"run: {run.path}"
+    yield "next:"
+    yield f"  recipe-run {recipe} --set seed={plan.recipe.seed + 1}   again, on other problems"
+    yield f"  recipe-run plan {recipe}   every setting, resolved"
+    yield f"  recipe-run runs show {run.path.name}   what is on record"

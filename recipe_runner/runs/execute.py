@@ -1,0 +1,229 @@
+"""Plan -> a finished run: picks or makes its directory, brings the backend up, runs the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from recipe_runner.backends import Connection, backend
+from recipe_runner.compile import Target, compile_plan
+from recipe_runner.compile.job import METHODS
+from recipe_runner.errors import Interrupted, UsageError
+from recipe_runner.planning import Plan
+from recipe_runner.runs import registry
+from recipe_runner.runs.console import captured_output
+from recipe_runner.runs.directory import RunDirectory
+from recipe_runner.runs.files import read_json_lines
+from recipe_runner.runs.manifest import State, new_attempt, now, package_versions
+from recipe_runner.runs.progress import Curve, headline, watch
+from recipe_runner.runs.resume import Position, align
+from schemas.backend import backend_kind
+from schemas.rl import RlRecipe
+
+OnExisting = Literal["resume", "new", "fail"]
+Announce = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run that came to its end.
+
+    Attributes:
+        run: its directory.
+        curve: the headline metric over all its steps, those of earlier attempts included.
+    """
+
+    run: RunDirectory
+    curve: Curve
+
+
+def execute(
+    plan: Plan, recipe_text: str, *, on_existing: OnExisting = "resume", announce: Announce
+) -> Outcome:
+    """Run a plan to its end, or resume the run of it that has not come to its end.
+
+    Args:
+        announce: takes the lines that a person should read before the display starts.
+
+    Raises:
+        RunnerError: what stopped the run, with the next step; the run directory has the details.
+    """
+    backend(backend_kind(plan.recipe.backend)).check_access()
+    run, resumed = _choose_run(plan, recipe_text, on_existing)
+    with run.lock():
+        position = align(run, plan.recipe.method) if resumed else Position(0)
+        _announce_start(announce, plan, run, resumed, position)
+        curve = _curve_so_far(plan, run)
+        with _recorded_attempt(run, position):
+            _train(plan, run, position, curve)
+    return Outcome(run, curve)
+
+
+def _choose_run(
+    plan: Plan, recipe_text: str, on_existing: OnExisting
+) -> tuple[RunDirectory, bool]:
+    unfinished = registry.unfinished_run(plan)
+    if unfinished is None or on_existing == "new":
+        return RunDirectory.create(plan, recipe_text), False
+    if on_existing == "fail":
+        raise UsageError(
+            f"{unfinished.path} is an unfinished run of this plan; give --on-existing resume to "
+            "continue it, or --on-existing new to start over"
+        )
+    return unfinished, True
+
+
+def _announce_start(
+    announce: Announce, plan: Plan, run: RunDirectory, resumed: bool, position: Position
+) -> None:
+    recipe = plan.recipe
+    announce(f"{recipe.name}: {recipe.method} of {recipe.model.name}, {plan.served.note}")
+    if plan.served.is_stand_in:
+        announce(
+            "note: stand-in weights. This shows that the recipe runs, not what the model learns."
+        )
+    announce(f"run: {run.path}")
+    if resumed and position.step:
+        announce(f"resuming the unfinished run of this plan after step {position.step}")
+    elif resumed:
+        announce("an unfinished run of this plan has no checkpoint yet: it starts over")
+
+
+def _curve_so_far(plan: Plan, run: RunDirectory) -> Curve:
+    curve = Curve(headline(plan.recipe.method))
+    for row in read_json_lines(run.metrics_file):
+        curve.add(row)
+    return curve
+
+
+@contextmanager
+def _recorded_attempt(run: RunDirectory, position: Position) -> Iterator[None]:
+    """Keep run.json and events.jsonl true to what happens in the block."""
+    manifest = run.read_manifest()
+    attempt = new_attempt(from_step=position.step)
+    manifest.attempts.append(attempt)
+    manifest.versions = package_versions()
+
+    def record(state: State, error: str | None = None) -> None:
+        manifest.state = attempt.state = state
+        attempt.error = error
+        attempt.ended = None if state == "running" else now()
+        run.write_manifest(manifest)
+        run.add_event(state, from_step=position.step, **({"error": error} if error else {}))
+
+    record("running")
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        record("interrupted")
+        raise Interrupted(
+            f"interrupted; {run.path} is kept. Give the same command again to resume from its "
+            "last checkpoint"
+        ) from error
+    except Exception as error:
+        from recipe_runner.runs.failures import explain
+
+        explained = explain(error)
+        record("failed", str(explained))
+        explained.add_note(f"details: {run.output_file}")
+        raise explained from error
+    record("done")
+
+
+def _train(plan: Plan, run: RunDirectory, position: Position, curve: Curve) -> None:
+    """Bring the backend up and run the Cookbook's loop, with the terminal kept for the display."""
+    from recipe_runner.runs.loggers import wandb_environment
+    from recipe_runner.runs.progress.display import make_display
+
+    chosen = backend(backend_kind(plan.recipe.backend))
+    root = Path(plan.recipe.logging.dir)
+    importing = _import_in_background(METHODS[plan.recipe.method])
+    with ExitStack() as stack:
+        stack.enter_context(_terminated_like_interrupted())
+        terminal = stack.enter_context(captured_output(run.output_file))
+        display = make_display(terminal, plan.recipe.steps, position.step)
+        on_row = stack.enter_context(_row_logger(plan, run))
+        stack.enter_context(watch(run.metrics_file, curve, display, on_row))
+        connection = stack.enter_context(
+            chosen.connect(plan, store=root / ".local", log=run.backend_log)
+        )
+        stack.enter_context(_environment(_key(connection) | wandb_environment(plan, run.path.name)))
+        importing.join()
+        asyncio.run(compile_plan(plan, _target(plan, run, connection, root)).run())
+
+
+@contextmanager
+def _row_logger(plan: Plan, run: RunDirectory) -> Iterator[Callable[[dict[str, object]], None] | None]:
+    if plan.recipe.logging.trackio is None:
+        yield None
+        return
+    from recipe_runner.runs.loggers import trackio_logger
+
+    with trackio_logger(plan, run.path.name) as log:
+        yield log
+
+
+def _target(plan: Plan, run: RunDirectory, connection: Connection, root: Path) -> Target:
+    recipe = plan.recipe
+    reference = recipe.kl.reference.load_from if isinstance(recipe, RlRecipe) else None
+    return Target(
+        log_path=run.path,
+        base_url=connection.base_url,
+        load_from=resolve_checkpoint(root, recipe.model.load_from),
+        kl_reference=resolve_checkpoint(root, reference),
+    )
+
+
+def resolve_checkpoint(root: Path, reference: str | None) -> str | None:
+    """Return the `tinker://` path of a `load_from` value."""
+    if reference is None or reference.startswith("tinker://"):
+        return reference
+    return registry.checkpoint_path(root, reference)
+
+
+def _key(connection: Connection) -> dict[str, str]:
+    """Variables for the SDK, and quiet progress bars in the run's output file."""
+    key = {} if connection.api_key is None else {"TINKER_API_KEY": connection.api_key}
+    return {"TQDM_DISABLE": "1", **key}
+
+
+def _import_in_background(module: str) -> threading.Thread:
+    """Import a method's compiler, and torch with it, while the backend starts."""
+    thread = threading.Thread(target=importlib.import_module, args=(module,), daemon=True)
+    thread.start()
+    return thread
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Treat SIGTERM like Ctrl-C, so that the record and the backend end in order."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,49 @@
+"""Turns what a training loop raises into an error with a cause and a next step."""
+
+from __future__ import annotations
+
+import os
+
+from recipe_runner.errors import BackendError, RunFailed, RunnerError
+
+
+def explain(error: BaseException) -> RunnerError:
+    """Return the RunnerError that says what happened and what to do about it."""
+    import tinker
+    from tinker_cookbook.exceptions import TinkerCookbookError
+
+    from recipe_runner.envs import EnvironmentUnavailable
+
+    error = _first_cause(error)
+    if isinstance(error, RunnerError):
+        return error
+    if isinstance(error, tinker.AuthenticationError | tinker.PermissionDeniedError):
+        return BackendError(f"the service refuses the key: {_words(error)}; check TINKER_API_KEY")
+    if isinstance(error, tinker.APIConnectionError):
+        return BackendError(
+            f"the service cannot be reached: {_words(error)}; check the network, then give the "
+            "same command again"
+        )
+    if isinstance(error, tinker.APIStatusError):
+        return BackendError(f"the service refuses: {_words(error)}")
+    if isinstance(error, EnvironmentUnavailable):
+        return RunFailed(_words(error))
+    if isinstance(error, TinkerCookbookError | tinker.TinkerError):
+        return RunFailed(_words(error))
+    if isinstance(error, OSError):
+        return RunFailed(f"{_words(error)}; free the disk or fix the path, then run again")
+    return RunFailed(f"the training loop stopped: {type(error).__name__}: {_words(error)}")
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """Return the first real error of a group that concurrent tasks raised."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _words(error: BaseException) -> str:
+    """Return an error's message in one line, without the key should it ever be in there."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    key = os.environ.get("TINKER_API_KEY")
+    return text.replace(key, "tml-…") if key else text

@@ -1,0 +1,106 @@
+"""`Curve`: what the metrics say of a run so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from recipe_runner.runs.resume import is_training_row
+
+WINDOW = 3
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The one metric that a method is watched by."""
+
+    key: str
+    label: str
+
+
+HEADLINES = {
+    "rl": Headline("env/all/reward/total", "reward"),
+    "sft": Headline("train_mean_nll", "loss"),
+}
+
+
+def headline(method: str) -> Headline:
+    return HEADLINES[method]
+
+
+@dataclass
+class Curve:
+    """The headline metric over the steps, and what came with it.
+
+    Attributes:
+        values: the headline metric by step.
+        tokens: tokens trained and sampled so far, prompts included, as the Cookbook counts them.
+        seconds_per_step: duration of the latest steps.
+        tests: the latest value of each evaluation metric.
+    """
+
+    headline: Headline
+    values: dict[int, float] = field(default_factory=dict)
+    tokens: int = 0
+    seconds_per_step: list[float] = field(default_factory=list)
+    tests: dict[str, float] = field(default_factory=dict)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Take in one row of metrics.jsonl."""
+        self.tests |= {
+            key: value
+            for key, value in row.items()
+            if key.startswith("test/") and isinstance(value, float | int)
+        }
+        if not is_training_row(row):
+            return
+        value = row.get(self.headline.key)
+        if isinstance(value, float | int):
+            self.values[row["step"]] = float(value)
+        self.tokens += _tokens(row)
+        self.seconds_per_step.append(float(row.get("time/total", 0.0)))
+
+    @property
+    def last_step(self) -> int | None:
+        return max(self.values, default=None)
+
+    def first(self) -> float | None:
+        """Mean of the headline metric over the first steps."""
+        return _mean(self.values[step] for step in sorted(self.values)[:WINDOW])
+
+    def last(self) -> float | None:
+        """Mean of the headline metric over the last steps."""
+        return _mean(self.values[step] for step in sorted(self.values)[-WINDOW:])
+
+    def seconds_left(self, steps: int | None) -> float | None:
+        """Estimate from the latest steps; None before the first, or when the end is unknown."""
+        recent = [seconds for seconds in self.seconds_per_step[-10:] if seconds]
+        if steps is None or not recent or self.last_step is None:
+            return None
+        return (steps - 1 - self.last_step) * sum(recent) / len(recent)
+
+    def sparkline(self, width: int) -> str:
+        """Draw the headline metric in at most `width` characters, each the mean of its steps."""
+        values = [self.values[step] for step in sorted(self.values)]
+        if not values:
+            return ""
+        columns = min(width, len(values))
+        edges = [round(i * len(values) / columns) for i in range(columns + 1)]
+        means = [
+            sum(values[a:b]) / (b - a) for a, b in zip(edges[:-1], edges[1:], strict=True)
+        ]
+        low, high = min(means), max(means)
+        span = (high - low) or 1.0
+        return "".join(_BARS[round((mean - low) / span * (len(_BARS) - 1))] for mean in means)
+
+
+def _tokens(row: dict[str, Any]) -> int:
+    counts = ("env/all/total_ac_tokens", "env/all/total_ob_tokens", "num_tokens")
+    return sum(int(row.get(key, 0)) for key in counts)
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    collected = list(values)
+    return sum(collected) / len(collected) if collected else None
