@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from recipe_runner.cli.options import plan_recipe, recipe_options
 from recipe_runner.cli.summary import summary
+from recipe_runner.errors import UsageError
+
+if TYPE_CHECKING:
+    from recipe_runner.planning import Plan
 
 
 @click.command("run")
@@ -20,7 +25,7 @@ from recipe_runner.cli.summary import summary
     show_default=True,
     help="What to do with an unfinished run of the same plan.",
 )
-@click.option("--yes", is_flag=True, help="Start without asking.")
+@click.option("--yes", is_flag=True, help="Do not ask before a run that is paid for.")
 def run(
     recipe: Path,
     overrides: tuple[str, ...],
@@ -37,6 +42,8 @@ def run(
 
     loaded, plan = plan_recipe(recipe, overrides, variables, variant, backend, steps)
     backend_of(backend_kind(plan.recipe.backend)).check_access()
+    if plan.served.kind == "hosted" and not yes:
+        _confirm_paid_run(plan)
 
     from recipe_runner.runs.execute import OnExisting, execute
 
@@ -45,3 +52,12 @@ def run(
     )
     for line in summary(outcome, plan, recipe):
         click.echo(line)
+
+
+def _confirm_paid_run(plan: Plan) -> None:
+    """Ask a person at a terminal; a script has said what it wants by starting the command."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return
+    question = f"{plan.recipe.name} trains {plan.recipe.model.name} on hosted Tinker, for money."
+    if not click.confirm(f"{question} Start?", default=True):
+        raise UsageError("not started")

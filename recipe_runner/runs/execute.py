@@ -157,12 +157,13 @@ def _train(plan: Plan, run: RunDirectory, position: Position, curve: Curve) -> N
         )
         stack.enter_context(_environment(_key(connection) | wandb_environment(plan, run.path.name)))
         importing.join()
-        asyncio.run(compile_plan(plan, _target(plan, run, connection, root)).run())
+        job = compile_plan(plan, _target(plan, run.path, connection.base_url, root))
+        asyncio.run(job.run())
 
 
 @contextmanager
 def _row_logger(plan: Plan, run: RunDirectory) -> Iterator[Callable[[dict[str, object]], None] | None]:
-    if plan.recipe.logging.trackio is None:
+    if plan.recipe.logging.trackio is None and plan.recipe.logging.wandb is None:
         yield None
         return
     from recipe_runner.runs.loggers import trackio_logger
@@ -171,15 +172,26 @@ def _row_logger(plan: Plan, run: RunDirectory) -> Iterator[Callable[[dict[str, o
         yield log
 
 
-def _target(plan: Plan, run: RunDirectory, connection: Connection, root: Path) -> Target:
+def _target(plan: Plan, log_path: Path, base_url: str | None, root: Path) -> Target:
     recipe = plan.recipe
     reference = recipe.kl.reference.load_from if isinstance(recipe, RlRecipe) else None
     return Target(
-        log_path=run.path,
-        base_url=connection.base_url,
+        log_path=log_path,
+        base_url=base_url,
         load_from=resolve_checkpoint(root, recipe.model.load_from),
         kl_reference=resolve_checkpoint(root, reference),
     )
+
+
+def unstarted_target(plan: Plan) -> Target:
+    """Return the target of a plan that has no run directory and no server yet."""
+    recipe = plan.recipe
+    root = Path(recipe.logging.dir)
+    return _target(plan, root / recipe.name / "RUN", _configured_url(plan), root)
+
+
+def _configured_url(plan: Plan) -> str | None:
+    return getattr(plan.recipe.backend, "base_url", None)
 
 
 def resolve_checkpoint(root: Path, reference: str | None) -> str | None:

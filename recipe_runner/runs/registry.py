@@ -28,6 +28,21 @@ def unfinished_run(plan: Plan) -> RunDirectory | None:
     return None
 
 
+def find_run(root: Path, reference: str) -> RunDirectory:
+    """Return the run that a directory, an id, NAME/ID or a recipe's name (its newest) stands for.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    if (Path(reference) / "run.json").exists():
+        return RunDirectory(Path(reference))
+    for run in reversed(runs_under(root)):
+        name, run_id = run.path.parent.name, run.path.name
+        if reference in (run_id, f"{name}/{run_id}", name):
+            return run
+    raise UsageError(f"there is no run {reference!r} in {root}; `recipe-run runs list` lists them")
+
+
 def checkpoint_path(root: Path, reference: str) -> str:
     """Return the `tinker://` state path that `run:NAME@STEP` or `run:NAME@final` stands for.
 

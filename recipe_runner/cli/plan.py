@@ -1,0 +1,59 @@
+"""`recipe-run plan`: what will happen, every default resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from recipe_runner.cli.options import plan_recipe, recipe_options
+
+if TYPE_CHECKING:
+    from recipe_runner.planning import Plan
+
+
+@click.command("plan")
+@recipe_options
+@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
+def plan(
+    recipe: Path,
+    overrides: tuple[str, ...],
+    variables: tuple[str, ...],
+    variant: str | None,
+    backend: str | None,
+    steps: int | None,
+    output: str,
+) -> None:
+    """Print the resolved plan of RECIPE; nothing is started."""
+    _, resolved = plan_recipe(recipe, overrides, variables, variant, backend, steps)
+    if output == "json":
+        click.echo(resolved.to_json(), nl=False)
+        return
+    for line in _lines(resolved):
+        click.echo(line)
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    tree = plan.recipe.model_dump(mode="json", exclude_none=True)
+    tree["renderer"] = f"{plan.renderer}{'  (auto)' if plan.recipe.renderer == 'auto' else ''}"
+    rate = plan.learning_rate
+    tree["optimizer"]["learning_rate"] = f"{rate.value:.6g}  ({rate.source})"
+    tree["model"]["served"] = plan.served.note
+    rows = list(_flat(tree))
+    width = max(len(key) for key, _ in rows)
+    yield f"plan of {plan.source}"
+    for key, value in rows:
+        yield f"  {key:<{width}}  {value}"
+    for note in plan.notes:
+        yield f"note: {note}"
+    yield f"hash: {plan.hash[:16]}  (what changes the result, and nothing else)"
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        elif value not in ({}, [], ""):
+            yield f"{prefix}{key}", str(value)

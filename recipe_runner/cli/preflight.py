@@ -1,0 +1,39 @@
+"""`recipe-run preflight`: the real loop for a few steps on this machine, before money is spent."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import click
+
+from recipe_runner.cli.options import plan_recipe
+
+
+@click.command("preflight")
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key.")
+@click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable.")
+@click.option("--variant", metavar="NAME", help="Use one variant of the recipe.")
+@click.option("--steps", type=click.IntRange(min=1), default=2, show_default=True)
+def preflight(
+    recipe: Path,
+    overrides: tuple[str, ...],
+    variables: tuple[str, ...],
+    variant: str | None,
+    steps: int,
+) -> None:
+    """Run RECIPE for real, small and here: same loop, environment, renderer and SDK."""
+    from recipe_runner.runs.execute import execute
+    from recipe_runner.runs.preflight import reduced
+
+    loaded, plan = plan_recipe(recipe, overrides, variables, variant, "local", steps)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="recipe-run-preflight-") as directory:
+        small, changes = reduced(plan, Path(directory))
+        for change in changes:
+            click.echo(f"reduced: {change}")
+        outcome = execute(small, loaded.text, on_existing="new", announce=click.echo)
+    steps_done = len(outcome.curve.values)
+    click.echo(f"preflight passed: {steps_done} steps in {time.monotonic() - started:.0f} s")
