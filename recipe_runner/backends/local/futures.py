@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
-from recipe_runner.backends.local.errors import Gone, NotFound
+from recipe_runner.backends.local.http_errors import Gone, NotFound
 
 KEEP_READ_S = 60.0
 KEEP_READ_BYTES = 32 * 2**20

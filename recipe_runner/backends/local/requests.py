@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from recipe_runner.backends.local.errors import BadRequest
+from recipe_runner.backends.local.http_errors import BadRequest
 
 MIN_TTL_S = 3600
 MAX_TTL_S = 10 * 366 * 24 * 3600

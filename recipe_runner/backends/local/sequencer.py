@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from recipe_runner.backends.local.errors import BadRequest
+from recipe_runner.backends.local.http_errors import BadRequest
 
 Operation = Callable[[], Awaitable[None]]
 
@@ -32,13 +32,17 @@ class Sequencer:
         self._arrived = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
 
-    def submit(self, seq_id: int, operation: Operation) -> None:
-        """Queue an operation; BadRequest for a number that has run or is taken."""
+    def check(self, seq_id: int) -> None:
+        """Raises BadRequest for a number that has run or is taken."""
         if seq_id < self._next or seq_id in self._pending:
             raise BadRequest(
                 f"sequence number {seq_id} was used already; this model expects "
                 f"{self._next} or later"
             )
+
+    def submit(self, seq_id: int, operation: Operation) -> None:
+        """Queue an operation under a number that `check` passes."""
+        self.check(seq_id)
         self._pending[seq_id] = operation
         self._arrived.set()
         if self._worker is None:

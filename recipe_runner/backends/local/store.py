@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, unquote
 
-from recipe_runner.backends.local.errors import BadRequest, NotFound
+from recipe_runner.backends.local.http_errors import BadRequest, NotFound
 
 if TYPE_CHECKING:
     import torch
@@ -224,7 +224,9 @@ class Store:
         for _ in range(3):
             checkpoint = self.checkpoint(path)
             with contextlib.suppress(FileNotFoundError):
-                return checkpoint, load((self._kind_dir(path) / checkpoint.tensors_file).read_bytes())
+                return checkpoint, load(
+                    (self._kind_dir(path) / checkpoint.tensors_file).read_bytes()
+                )
         raise NotFound(f"checkpoint {path} is being deleted")
 
     def delete(self, path: CheckpointPath) -> None:
@@ -265,7 +267,9 @@ class Store:
             for file in directory.iterdir()
             if file.suffix != ".json" and _modified(file) < oldest
         ]
-        named = {(_read_json(record) or {}).get("tensors_file") for record in directory.glob("*.json")}
+        named = {
+            (_read_json(record) or {}).get("tensors_file") for record in directory.glob("*.json")
+        }
         orphans = [file for file in stale if file.name not in named]
         for file in orphans:
             file.unlink(missing_ok=True)

@@ -17,13 +17,13 @@ import torch
 from google.protobuf.message import DecodeError
 from tinker.proto import tinker_public_pb2 as pb
 
-from recipe_runner.backends.local.engine import (
+from recipe_runner.backends.local.api import (
     Datum,
     ForwardBackwardResult,
     SampleResult,
 )
-from recipe_runner.backends.local.errors import BadRequest
 from recipe_runner.backends.local.futures import Payload
+from recipe_runner.backends.local.http_errors import BadRequest
 
 PROTOBUF = "application/x-protobuf"
 # The SDK reads a row that starts with (0, -99999.0) as "no top-k here" (types/topk_logprobs.py).

@@ -1,0 +1,173 @@
+"""The server process: `python -m recipe_runner.backends.local.server`, and `serve` for the CLI.
+
+Listens on 127.0.0.1 and nowhere else. Prints its URL alone on one line of standard output once it
+answers; logs go to standard error. It answers before torch is imported: the engine is built in
+the background and requests that need it wait.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from recipe_runner.backends.local.app import KEY_PREFIX, build_app
+from recipe_runner.backends.local.launch import KEY_VARIABLE
+from recipe_runner.backends.local.service import Service
+from recipe_runner.backends.local.store import Store
+
+if TYPE_CHECKING:
+    from recipe_runner.backends.local.engine import Engine
+
+HOST = "127.0.0.1"
+PARENT_CHECK_S = 1.0
+# An idle connection that the server closes just as the SDK reuses it costs the client a retry.
+KEEP_ALIVE_S = 3600
+SHUTDOWN_S = 1
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def serve(
+    *,
+    store: Path,
+    port: int = 0,
+    seed: int = 0,
+    threads: int = 1,
+    model_path: Path | None = None,
+    api_key: str | None = None,
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Serve in the foreground until SIGINT or SIGTERM.
+
+    `api_key` None takes any key that starts with `tml-`. `announce` gets the URL once the server
+    answers; by default it is printed alone on a line. Raises ValueError for a key of another
+    form, OSError when the port is taken.
+    """
+    if api_key is not None and not api_key.startswith(KEY_PREFIX):
+        raise ValueError(f"an API key must start with {KEY_PREFIX}: the SDK refuses any other")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    listener = _listen(port)
+    url = f"http://{HOST}:{listener.getsockname()[1]}"
+    service = Service(Store(store), lambda: _build_engine(seed, threads, model_path))
+    config = uvicorn.Config(
+        build_app(service, api_key),
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+    )
+    with listener:
+        _Announced(config, lambda: (announce or _print_line)(url)).run(sockets=[listener])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="recipe_runner.backends.local.server")
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--model-path", type=Path)
+    parser.add_argument("--die-with-parent", action="store_true")
+    parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning"])
+    options = parser.parse_args(argv)
+    logging.basicConfig(
+        level=options.log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    if options.die_with_parent:
+        _die_with_parent()
+    try:
+        serve(
+            store=options.store,
+            port=options.port,
+            seed=options.seed,
+            threads=options.threads,
+            model_path=options.model_path,
+            api_key=os.environ.pop(KEY_VARIABLE, "") or None,
+        )
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+class _Announced(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # uvicorn raises the signal again once it has stopped, which ends a clean stop in a
+        # traceback or in a status of failure.
+        previous = {s: signal.signal(s, self.handle_exit) for s in _STOP_SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+def _print_line(url: str) -> None:
+    print(url, flush=True)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise OSError(f"cannot listen on {HOST}:{port}: {error.strerror}") from error
+    return listener
+
+
+def _build_engine(seed: int, threads: int, model_path: Path | None) -> Engine:
+    # wire is imported here too, so that no request pays for it.
+    from recipe_runner.backends.local import wire  # noqa: F401
+    from recipe_runner.backends.local.engine import Engine
+
+    return Engine(seed=seed, threads=threads, model_path=model_path)
+
+
+def _die_with_parent() -> None:
+    """End this process when its parent is gone, however it went.
+
+    The parent holds the other end of standard input, which closes when it dies. A process that
+    the parent forked may hold that end open too, so the parent's id is looked at as well: an
+    orphan is adopted by another process. (PR_SET_PDEATHSIG would end the server with the thread
+    that started it, not with the process.)
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            readable, _, _ = select.select([sys.stdin], [], [], PARENT_CHECK_S)
+            if readable and not os.read(sys.stdin.fileno(), 4096):
+                break
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
