@@ -1,0 +1,40 @@
+# Every target works on a fresh clone: it makes .venv first where that is missing or out of date.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup quickstart test check format constraints schema clean
+
+setup: $(STAMP)
+
+# torch comes first and pinned: an open range would pull gigabytes of CUDA packages.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check $$(grep '^torch==' constraints.txt)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $(STAMP)
+
+quickstart: setup
+	$(BIN)/recipe-run recipes/quickstart.yaml
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# The shipped data files that are written by a program; tests hold them equal to what it writes.
+generated: setup
+	$(BIN)/python -m recipe_runner.catalog.refresh_models
+	$(BIN)/python -m recipe_runner.catalog.refresh_gem
+	$(BIN)/recipe-run schema > schemas/recipe.schema.json
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
