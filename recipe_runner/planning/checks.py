@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from recipe_runner.catalog import gem, models
 from recipe_runner.language import Diagnostic, LoadedRecipe
+from recipe_runner.planning.effects import check_effects
 from schemas.backend import backend_kind
 from schemas.env import GemEnv
 from schemas.rl import RlRecipe
@@ -17,7 +18,12 @@ def check(loaded: LoadedRecipe) -> list[Diagnostic]:
 
     Warnings (a retired model, say) come with the errors; `Diagnostic.severity` tells them apart.
     """
-    found = [*_check_model(loaded), *_check_renderer(loaded), *_check_learning_rate(loaded)]
+    found = [
+        *_check_model(loaded),
+        *_check_renderer(loaded),
+        *_check_learning_rate(loaded),
+        *check_effects(loaded),
+    ]
     if isinstance(loaded.recipe, RlRecipe):
         found += [*_check_steps(loaded), *_check_minibatches(loaded)]
         if isinstance(loaded.recipe.env, GemEnv):

@@ -1,0 +1,57 @@
+"""Fixtures that every folder uses: recipes as files, and loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+ROOT = Path(__file__).parent.parent
+
+RL_RECIPE = """\
+version: 1
+name: sums
+method: rl
+model: {name: Qwen/Qwen3-8B-Base}
+env: {kind: gem, id: "rg:chain_sum", kwargs: {min_terms: 2, max_terms: 2}}
+rollout: {groups_per_batch: 4, group_size: 2, max_tokens: 16}
+optimizer: {learning_rate: 1e-3}
+steps: 3
+"""
+
+SFT_RECIPE = """\
+version: 1
+name: talks
+method: sft
+model: {name: Qwen/Qwen3-8B-Base}
+data: {kind: conversations, path: talks.jsonl}
+batch_size: 2
+"""
+
+CONVERSATION = (
+    '{"messages": [{"role": "user", "content": "What is 1 + 2?"},'
+    ' {"role": "assistant", "content": "1 + 2 is 3."}]}\n'
+)
+
+
+@pytest.fixture
+def root() -> Path:
+    """The project's root directory."""
+    return ROOT
+
+
+@pytest.fixture
+def write_recipe(tmp_path: Path) -> Callable[..., Path]:
+    """Write a recipe, with the data file that `SFT_RECIPE` names beside it."""
+
+    def write(text: str = RL_RECIPE, name: str = "recipe.yaml") -> Path:
+        (tmp_path / "talks.jsonl").write_text(CONVERSATION * 8)
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write
