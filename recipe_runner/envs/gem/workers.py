@@ -1,0 +1,204 @@
+"""The pool of worker processes, shared by all environments of a training process."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from multiprocessing.connection import Pipe
+from typing import Any
+
+from recipe_runner.envs import EnvironmentUnavailable
+from recipe_runner.envs.gem.protocol import EnvSpec, Failure, Job, Opening, Turn
+
+START_CPU_SECONDS = 120.0
+"""For a reset; the slowest known (Sokoban-hard) took 3.6 s."""
+
+STEP_CPU_SECONDS = 2.0
+"""For a step or a grading. GEM gives its math grader 1 s of wall time."""
+
+_WALL_PER_CPU_SECOND = 10.0
+_IMPORT_SECONDS = 300.0
+
+
+class EpisodeError(Exception):
+    """The environment raised, or its worker died; the message has the environment's own."""
+
+
+class EpisodeTimeout(EpisodeError):
+    """The environment did not answer in time and was stopped."""
+
+
+class Worker:
+    """One worker process. Not thread-safe: the pool lends it to one thread at a time."""
+
+    def __init__(self) -> None:
+        self._connection, theirs = Pipe()
+        paths = [path or os.getcwd() for path in sys.path]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(paths),
+            # Three reasoning_gym datasets iterate over sets of strings.
+            "PYTHONHASHSEED": "0",
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "recipe_runner.envs.gem.worker", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+        theirs.close()
+        self._await_import()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def _await_import(self) -> None:
+        answer = self._receive(_IMPORT_SECONDS)
+        if isinstance(answer, Failure):
+            self.kill()
+            raise EnvironmentUnavailable(missing_gem(answer.message))
+
+    def call(self, job: Job) -> Any:
+        """Run a job; raise EpisodeError if it does. After EpisodeTimeout or a death, `alive` is False."""
+        try:
+            self._connection.send(job)
+        except (BrokenPipeError, ConnectionResetError):
+            raise self._death() from None
+        answer = self._receive(job.cpu_seconds * _WALL_PER_CPU_SECOND)
+        if isinstance(answer, Failure):
+            error_class = EpisodeTimeout if answer.timed_out else EpisodeError
+            raise error_class(f"{answer.error_type}: {answer.message}")
+        return answer
+
+    def _receive(self, seconds: float) -> Any:
+        if not self._connection.poll(seconds):
+            self.kill()
+            raise EpisodeTimeout(f"TimeoutError: no answer within {seconds:g} s")
+        try:
+            return self._connection.recv()
+        except (EOFError, ConnectionResetError):
+            raise self._death() from None
+
+    def _death(self) -> EpisodeError:
+        self.kill()
+        code = self._process.returncode
+        if code == -signal.SIGVTALRM:
+            return EpisodeTimeout("TimeoutError: used too much processor time")
+        return EpisodeError(f"the environment's process died with code {code}")
+
+    @property
+    def alive(self) -> bool:
+        return self._process.returncode is None
+
+    def kill(self) -> None:
+        self._connection.close()
+        self._process.kill()
+        self._process.wait()
+
+
+class WorkerPool:
+    """Worker processes made as they are needed, `size` at most, reused the last one first.
+
+    Threads do the waiting, so one pool serves any number of event loops, one after the other or at
+    the same time.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="gem-worker")
+        self._lock = threading.Lock()
+        self._idle: list[Worker] = []
+        self._all: set[Worker] = set()
+
+    def warm_up(self) -> None:
+        """Begin to start all workers: a batch's first jobs come at once, and an import takes seconds."""
+        with self._lock:
+            if self._all:
+                return
+        workers = [self._threads.submit(self._take_new) for _ in range(self._size)]
+        for worker in workers:
+            worker.add_done_callback(self._keep)
+
+    def _keep(self, started: Future[Worker]) -> None:
+        # Where no worker can start, the first job's own attempt says why.
+        if not started.cancelled() and started.exception() is None:
+            self._give_back(started.result())
+
+    async def start(self, spec: EnvSpec, seed: int) -> Opening:
+        return await self._call(Job("start", (spec, seed), START_CPU_SECONDS))
+
+    async def step(self, state: bytes, reply: str) -> Turn:
+        return await self._call(Job("step", (state, reply), STEP_CPU_SECONDS))
+
+    async def _call(self, job: Job) -> Any:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._call_blocking, job)
+
+    def _call_blocking(self, job: Job) -> Any:
+        worker = self._take()
+        try:
+            return worker.call(job)
+        finally:
+            self._give_back(worker)
+
+    def _take(self) -> Worker:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return self._take_new()
+
+    def _take_new(self) -> Worker:
+        worker = Worker()
+        with self._lock:
+            self._all.add(worker)
+        return worker
+
+    def _give_back(self, worker: Worker) -> None:
+        with self._lock:
+            if worker.alive:
+                self._idle.append(worker)
+            else:
+                self._all.discard(worker)
+
+    def pids(self) -> list[int]:
+        with self._lock:
+            return [worker.pid for worker in self._all]
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        for worker in self._all:
+            worker.kill()
+        self._all.clear()
+        self._idle.clear()
+
+
+def missing_gem(reason: str) -> str:
+    return (
+        f"GEM environments need the package gem-llm, which does not load here ({reason}); "
+        "gem-llm 0.1.0 declares Python 3.12.0 or older: use Python 3.11 and "
+        "`pip install gem-llm==0.1.0 pylatexenc`"
+    )
+
+
+def shared_pool() -> WorkerPool:
+    """Return this process's pool; a forked child gets its own, for pipes cannot be shared."""
+    return _pool_of(os.getpid())
+
+
+@cache
+def _pool_of(_pid: int) -> WorkerPool:
+    pool = WorkerPool(max(2, min(8, (os.cpu_count() or 2) // 2)))
+    atexit.register(pool.close)
+    return pool
