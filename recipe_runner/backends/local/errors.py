@@ -1,30 +1,10 @@
-"""What the server answers when a client is at fault, and when a result is gone.
-
-ApiError
-├── BadRequest        400: malformed, out of range, unsupported here
-├── NotFound          404: no such session, model, sampler, checkpoint, future
-└── Gone              410: it existed; the SDK may submit the request again
-
-None of these is a status that the SDK retries on a submission (408, 409, 429, 5xx): it would
-repeat a request that can never succeed for five minutes.
-"""
+"""What a caller of the engine did wrong."""
 
 from __future__ import annotations
 
 
-class ApiError(Exception):
-    """A refusal with an HTTP status; the message goes to the client as `detail`."""
+class EngineError(ValueError):
+    """A fault of the caller: unknown loss, wrong shapes, a token out of vocabulary.
 
-    status = 400
-
-
-class BadRequest(ApiError, ValueError):
-    status = 400
-
-
-class NotFound(ApiError, LookupError):
-    status = 404
-
-
-class Gone(ApiError):
-    status = 410
+    The message names the fault; on the wire it becomes an error of category "user".
+    """

@@ -1,0 +1,186 @@
+"""A lean forward pass for models of Llama's shape (Llama, Mistral, Qwen2, Qwen3).
+
+Query, key and value projections are one matrix, gate and up projections another; at a batch of
+one the time of a step is the number of operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from recipe_runner.backends.local.cache import SlotCache, length_mask
+from recipe_runner.backends.local.network import Network
+
+_MODEL_TYPES = ("llama", "mistral", "qwen2", "qwen3")
+# Rotary embeddings of these kinds have frequencies that do not change with the sequence's length.
+_ROPE_TYPES = ("default", "linear", "llama3")
+
+
+def fast_shape(network: Network) -> bool:
+    """Whether this module computes what the network does."""
+    config = network.config
+    rope = getattr(config, "rope_parameters", None) or {}
+    return (
+        config.model_type in _MODEL_TYPES
+        and rope.get("rope_type", "default") in _ROPE_TYPES
+        and config.hidden_act == "silu"
+        and "sliding_attention" not in (getattr(config, "layer_types", None) or ())
+        and (config.model_type != "mistral" or config.sliding_window is None)
+    )
+
+
+@dataclass(frozen=True)
+class _Layer:
+    attention_norm: Tensor
+    qkv: Tensor
+    qkv_bias: Tensor | None
+    head_norm: Tensor | None  # [query and key heads, dim]: Qwen3 normalizes each head
+    out: Tensor
+    out_bias: Tensor | None
+    mlp_norm: Tensor
+    gate_up: Tensor
+    gate_up_bias: Tensor | None
+    down: Tensor
+    down_bias: Tensor | None
+
+
+class FusedWeights:
+    """Weights of one snapshot, fused, and the forward passes over them."""
+
+    def __init__(self, network: Network, overrides: Mapping[str, Tensor]) -> None:
+        config = network.config
+        self._weights = {**network.parameters, **overrides}
+        self._num_heads = int(config.num_attention_heads)
+        self._num_kv_heads = int(config.num_key_value_heads)
+        self._head_dim = int(
+            getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        )
+        self._eps = float(config.rms_norm_eps)
+        self.layers = [self._layer(index) for index in range(config.num_hidden_layers)]
+        self._embedding = self._weights["model.embed_tokens.weight"]
+        self._norm = self._weights["model.norm.weight"]
+        self._head = self._weights["lm_head.weight"]
+        del self._weights
+        rotary = network.model.base_model.rotary_emb
+        self._frequencies = rotary.inv_freq.float()
+        self._rotary_scale = float(rotary.attention_scaling)
+        self._cos, self._sin = self._rotary_table(256)
+        self.num_bytes = self._own_bytes(network)
+
+    def prefill(self, tokens: Tensor, cache: SlotCache, slots: list[int]) -> Tensor:
+        """Hidden states [P, T, H] of right-padded prompts, whose keys and values go to `slots`."""
+        num_tokens = tokens.shape[1]
+        self._cover(num_tokens)
+        cos, sin = self._cos[:num_tokens, None], self._sin[:num_tokens, None]
+        x = F.embedding(tokens, self._embedding)
+        for index, layer in enumerate(self.layers):
+            q, k, v = (part.transpose(1, 2) for part in self._attention_inputs(layer, x, cos, sin))
+            cache.write_prompts(index, slots, k, v)
+            groups = self._num_heads // self._num_kv_heads
+            k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
+            attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+            x = self._rest(layer, x, attended.transpose(1, 2).flatten(-2))
+        return self._normed(x, self._norm)
+
+    def step(self, tokens: Tensor, lengths: Tensor, cache: SlotCache) -> Tensor:
+        """Hidden states [B, H] of one more token in each of the first B slots."""
+        num_rows, longest = len(tokens), int(lengths.max()) + 1
+        self._cover(longest)
+        cos, sin = self._cos[lengths, None], self._sin[lengths, None]
+        rows = torch.arange(num_rows)
+        mask = length_mask(lengths + 1, longest)
+        x = F.embedding(tokens, self._embedding)
+        for index, layer in enumerate(self.layers):
+            q, k, v = self._attention_inputs(layer, x, cos, sin)
+            cache.append(index, rows, lengths, k, v)
+            keys, values = cache.first(index, num_rows, longest)
+            # The query heads of a key head stand where a sequence's queries would.
+            grouped = q.view(num_rows, self._num_kv_heads, -1, self._head_dim)
+            attended = F.scaled_dot_product_attention(grouped, keys, values, attn_mask=mask)
+            x = self._rest(layer, x, attended.reshape(num_rows, -1))
+        return self._normed(x, self._norm)
+
+    def head(self, hidden: Tensor) -> Tensor:
+        """Logits [..., V]."""
+        return F.linear(hidden, self._head)
+
+    def _attention_inputs(
+        self, layer: _Layer, x: Tensor, cos: Tensor, sin: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Rotated queries and keys, and values, each [..., heads, dim]."""
+        fused = F.linear(self._normed(x, layer.attention_norm), layer.qkv, layer.qkv_bias)
+        heads = fused.view(*x.shape[:-1], -1, self._head_dim)
+        num_rotated = self._num_heads + self._num_kv_heads
+        rotated, values = heads.split([num_rotated, self._num_kv_heads], dim=-2)
+        if layer.head_norm is not None:
+            rotated = F.rms_norm(rotated, (self._head_dim,), None, self._eps) * layer.head_norm
+        first, second = rotated.chunk(2, dim=-1)
+        # `sin` carries the minus sign of its first half.
+        rotated = rotated * cos + torch.cat((second, first), dim=-1) * sin
+        queries, keys = rotated.split([self._num_heads, self._num_kv_heads], dim=-2)
+        return queries, keys, values
+
+    def _rest(self, layer: _Layer, x: Tensor, attended: Tensor) -> Tensor:
+        x = x + F.linear(attended, layer.out, layer.out_bias)
+        fused = F.linear(self._normed(x, layer.mlp_norm), layer.gate_up, layer.gate_up_bias)
+        gate, up = fused.chunk(2, dim=-1)
+        return x + F.linear(F.silu(gate) * up, layer.down, layer.down_bias)
+
+    def _normed(self, x: Tensor, weight: Tensor) -> Tensor:
+        return F.rms_norm(x, weight.shape, weight, self._eps)
+
+    def _cover(self, length: int) -> None:
+        if length > len(self._cos):
+            self._cos, self._sin = self._rotary_table(2 * length)
+
+    def _rotary_table(self, length: int) -> tuple[Tensor, Tensor]:
+        angles = torch.arange(length).float().unsqueeze(1) * self._frequencies
+        cos, sin = angles.cos() * self._rotary_scale, angles.sin() * self._rotary_scale
+        return torch.cat((cos, cos), -1), torch.cat((-sin, sin), -1)
+
+    def _own_bytes(self, network: Network) -> int:
+        """Bytes of the tensors that are not the network's own."""
+        shared = {weight.data_ptr() for weight in network.parameters.values()}
+        layers = [value for layer in self.layers for value in vars(layer).values()]
+        tensors = [self._embedding, self._norm, self._head, *layers]
+        return sum(
+            tensor.numel() * tensor.element_size()
+            for tensor in tensors
+            if tensor is not None and tensor.data_ptr() not in shared
+        )
+
+    def _layer(self, index: int) -> _Layer:
+        attention, mlp = f"model.layers.{index}.self_attn", f"model.layers.{index}.mlp"
+        projections = [f"{attention}.{kind}_proj" for kind in "qkv"]
+        gates = [f"{mlp}.gate_proj", f"{mlp}.up_proj"]
+        return _Layer(
+            attention_norm=self._weights[f"model.layers.{index}.input_layernorm.weight"],
+            qkv=self._fused(projections, "weight"),
+            qkv_bias=self._fused_bias(projections),
+            head_norm=self._head_norm(attention),
+            out=self._weights[f"{attention}.o_proj.weight"],
+            out_bias=self._weights.get(f"{attention}.o_proj.bias"),
+            mlp_norm=self._weights[f"model.layers.{index}.post_attention_layernorm.weight"],
+            gate_up=self._fused(gates, "weight"),
+            gate_up_bias=self._fused_bias(gates),
+            down=self._weights[f"{mlp}.down_proj.weight"],
+            down_bias=self._weights.get(f"{mlp}.down_proj.bias"),
+        )
+
+    def _fused(self, names: list[str], kind: str) -> Tensor:
+        return torch.cat([self._weights[f"{name}.{kind}"] for name in names])
+
+    def _fused_bias(self, names: list[str]) -> Tensor | None:
+        return self._fused(names, "bias") if f"{names[0]}.bias" in self._weights else None
+
+    def _head_norm(self, attention: str) -> Tensor | None:
+        if f"{attention}.q_norm.weight" not in self._weights:
+            return None
+        q_norm = self._weights[f"{attention}.q_norm.weight"].expand(self._num_heads, -1)
+        k_norm = self._weights[f"{attention}.k_norm.weight"].expand(self._num_kv_heads, -1)
+        return torch.cat((q_norm, k_norm))
