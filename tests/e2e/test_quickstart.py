@@ -1,0 +1,37 @@
+"""The README's first command, as it is: the reward has to rise, for real."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Result, only_run, rows
+
+REWARD = "env/all/reward/total"
+
+
+def mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+@pytest.mark.timeout(600)
+def test_the_reward_rises(recipe_run: Callable[..., Result], root: Path, tmp_path: Path) -> None:
+    started = time.monotonic()
+    done = recipe_run(root / "recipes/quickstart.yaml", timeout=590)
+    assert done.returncode == 0, done.stderr
+    run = only_run(tmp_path, "quickstart")
+    rewards = [row[REWARD] for row in rows(run / "metrics.jsonl")]
+    print(f"quickstart: {time.monotonic() - started:.0f} s, {len(rewards)} steps")
+    assert mean(rewards[:3]) <= 0.5
+    assert mean(rewards[-3:]) >= 0.8
+    assert json.loads((run / "run.json").read_text())["state"] == "done"
+    # What the newcomer reads: progress on the way, and at the end where, what, what next.
+    assert "step 1/" in done.stdout
+    assert str(run.relative_to(tmp_path)) in done.stdout
+    assert f"{mean(rewards[:3]):.3f} -> {mean(rewards[-3:]):.3f}" in done.stdout
+    assert "next:" in done.stdout
+    assert not done.stderr
