@@ -1,0 +1,93 @@
+"""What is wrong with a recipe, and where it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a key or a value was written; `line` and `column` count from 1.
+
+    `file` is as the user would write it, or `--set` or `--var`: there `line` is the ordinal of the
+    flag on the command line and `column` counts within its text.
+    """
+
+    file: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One mistake (or warning); `path` is the dotted key, empty for the file as a whole."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+    code: str
+    severity: Severity
+    message: str
+    hint: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields in the order in which they are documented."""
+        return asdict(self)
+
+
+class RecipeError(Exception):
+    """A recipe is wrong; `diagnostics` holds every mistake that was found, sorted by place."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = sort_diagnostics(diagnostics)
+        super().__init__("; ".join(f"{d.file}:{d.line}: {d.message}" for d in self.diagnostics))
+
+
+def sort_diagnostics(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Sort by place, command line last, and drop what says the same thing twice."""
+    return sorted(
+        dict.fromkeys(diagnostics),
+        key=lambda d: (d.file.startswith("--"), d.file, d.line, d.column, d.path, d.code),
+    )
+
+
+class Report:
+    """Collects diagnostics while a recipe is being resolved.
+
+    `incomplete` is set when a part of the recipe could not be read at all, so that keys that it
+    may have held are not reported as missing.
+    """
+
+    def __init__(self) -> None:
+        self.diagnostics: list[Diagnostic] = []
+        self.incomplete = False
+
+    def add(
+        self,
+        place: Place,
+        path: Iterable[str | int],
+        code: str,
+        message: str,
+        *,
+        hint: str | None = None,
+        severity: Severity = "error",
+    ) -> None:
+        self.diagnostics.append(
+            Diagnostic(
+                place.file, place.line, place.column, dotted(path), code, severity, message, hint
+            )
+        )
+
+    @property
+    def has_errors(self) -> bool:
+        return any(d.severity == "error" for d in self.diagnostics)
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """Join the parts of a path as users write it: `env.kwargs.use_mp`, `tags.0`."""
+    return ".".join(str(part) for part in path)

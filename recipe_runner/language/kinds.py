@@ -1,0 +1,131 @@
+"""The keys that say what a recipe or a section is: `method`, `env.kind`, `loss.name`, …
+
+Where one is missing or wrong, it is reported and the likeliest stands in, so that the mistakes
+beside it are found in the same go.
+"""
+
+from __future__ import annotations
+
+from recipe_runner.language.diagnostics import Place, Report, dotted
+from recipe_runner.language.grammar import ROOT, Slot, discriminator_key, slots_at, tag_of, tags
+from recipe_runner.language.grammar import child as child_slot
+from recipe_runner.language.suggest import nearest
+from recipe_runner.language.tree import Entry, Node, Path
+from recipe_runner.language.wording import show
+from schemas.recipe import FUTURE_DATA, FUTURE_ENVS, FUTURE_METHODS
+
+FUTURE: dict[Path, tuple[str, ...]] = {
+    ("method",): FUTURE_METHODS,
+    ("env", "kind"): FUTURE_ENVS,
+    ("data", "kind"): FUTURE_DATA,
+}
+
+
+def assume_kinds(root: Node, report: Report) -> Node:
+    """Return the tree with a valid kind in each section that has kinds, or with it broken.
+
+    A method that is not run by this release, or that nothing hints at, stays as it is.
+    """
+    assumed = _assume(root, root.place, ROOT, (), report)
+    entries = dict(assumed.mapping or {})
+    for key, entry in entries.items():
+        section = _section(assumed, key)
+        if section is not None and entry.node.mapping is not None and not entry.node.broken:
+            node = _assume(entry.node, entry.key_place, section, (key,), report)
+            entries[key] = Entry(entry.key_place, node)
+    return Node(entries, assumed.place, assumed.broken)
+
+
+def _section(root: Node, key: str) -> Slot | None:
+    """Return the union under a top-level key, if its branches are told apart by a key."""
+    for parent in slots_at(root, ()):
+        union = child_slot(parent, key)
+        if union is None:
+            continue
+        if not isinstance(union.discriminator, str):
+            nested = [b for b in union.branches() if b.is_union and union.is_union]
+            union = nested[0] if nested else union
+        if isinstance(union.discriminator, str):
+            return union
+    return None
+
+
+def _assume(node: Node, key_place: Place, union: Slot, path: Path, report: Report) -> Node:
+    key = discriminator_key(union)
+    assert key is not None, "only unions told apart by a key are asked about"
+    entry = (node.mapping or {}).get(key)
+    if entry is not None and entry.node.value in tags(union):
+        return node
+    if entry is None:
+        _report_missing(key_place, union, key, path, report)
+    elif not entry.node.broken:
+        _report_wrong(entry.node, union, (*path, key), report)
+    value = None if entry is None else entry.node.value
+    likely = _likeliest(node, union, key, value, (*path, key))
+    if likely is None:
+        return node if not path else Node(node.value, node.place, broken=True)
+    place = node.place if entry is None else entry.node.place
+    stand_in = Entry(place if entry is None else entry.key_place, Node(likely, place))
+    return Node({**(node.mapping or {}), key: stand_in}, node.place)
+
+
+def _report_missing(place: Place, union: Slot, key: str, path: Path, report: Report) -> None:
+    if report.incomplete:
+        return
+    what = f"`{dotted(path)}`" if path else "the recipe"
+    report.add(
+        place,
+        (*path, key),
+        "missing-key",
+        f"{what} needs `{key}`",
+        hint=f"one of {', '.join(tags(union))}",
+    )
+
+
+def _report_wrong(node: Node, union: Slot, path: Path, report: Report) -> None:
+    valid = ", ".join(tags(union))
+    if not isinstance(node.value, str):
+        report.add(
+            node.place,
+            path,
+            "type",
+            f"`{dotted(path)}` must be one of {valid}, not {show(node.value)}",
+        )
+        return
+    if node.value in FUTURE.get(path, ()):
+        report.add(
+            node.place,
+            path,
+            "unsupported",
+            f"`{path[-1]}: {node.value}` is part of the language, but not run by this release",
+            hint=f"this release runs {valid}",
+        )
+        return
+    near = nearest(node.value, [*tags(union), *FUTURE.get(path, ())], cutoff=0.5)
+    report.add(
+        node.place,
+        path,
+        "value",
+        f"`{dotted(path)}` must be one of {valid}, not {show(node.value)}",
+        hint=f"did you mean `{near}`?" if near else None,
+    )
+
+
+def _likeliest(node: Node, union: Slot, key: str, value: object, path: Path) -> str | None:
+    """Guess what was meant, from the name that was given or from the keys beside it."""
+    if isinstance(value, str):
+        if value in FUTURE.get(path, ()):
+            return None
+        near = nearest(value, tags(union), cutoff=0.5)
+        if near is not None:
+            return near
+    given = set(node.mapping or {}) - {key}
+    fits = {
+        tag: len(given & set(branch.model.model_fields))
+        for branch in union.branches()
+        if branch.model is not None
+        for tag in tag_of(branch, key)
+    }
+    best = max(fits.values(), default=0)
+    likely = [tag for tag, fit in fits.items() if fit == best and best > 0]
+    return likely[0] if len(likely) == 1 else None

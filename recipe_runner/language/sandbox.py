@@ -1,0 +1,203 @@
+"""Jinja, cut down to expressions over plain data, with bounds on what one can compute.
+
+No calls, loops, assignments, includes or attributes of Python objects; arithmetic on numbers of at
+most 64 bits; text of at most `MAX_TEXT` characters. Undefined names are errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError, nodes
+from jinja2.sandbox import SandboxedEnvironment
+
+MAX_TEMPLATE = 2000
+MAX_TEXT = 10_000
+MAX_NESTING = 30
+MAX_NUMBER = 2**63
+
+FILTERS = ("abs", "default", "first", "float", "int", "join", "last", "length", "lower", "max")
+FILTERS += ("min", "replace", "round", "string", "title", "trim", "upper")
+TESTS = ("defined", "undefined", "none", "number", "string", "mapping", "sequence")
+TESTS += ("eq", "ne", "lt", "le", "gt", "ge", "in", "even", "odd", "divisibleby")
+
+_EXPRESSIONS = (
+    nodes.Const,
+    nodes.TemplateData,
+    nodes.Name,
+    nodes.Getattr,
+    nodes.Getitem,
+    nodes.List,
+    nodes.Tuple,
+    nodes.Dict,
+    nodes.Pair,
+    nodes.Compare,
+    nodes.Operand,
+    nodes.And,
+    nodes.Or,
+    nodes.Not,
+    nodes.CondExpr,
+    nodes.Add,
+    nodes.Sub,
+    nodes.Mul,
+    nodes.Div,
+    nodes.FloorDiv,
+    nodes.Mod,
+    nodes.Pow,
+    nodes.Neg,
+    nodes.Pos,
+    nodes.Concat,
+    nodes.Filter,
+    nodes.Test,
+    nodes.Keyword,
+)
+_ALLOWED = (nodes.Template, nodes.Output, nodes.If, *_EXPRESSIONS)
+
+
+class TemplateFault(Exception):
+    """A template is wrong; the message is for the person who wrote it."""
+
+
+def evaluate(source: str, scope: Mapping[str, Any]) -> Any:
+    """Return a template's text, or the value of a template that is exactly one expression.
+
+    Raises:
+        TemplateFault: it cannot be read, uses what is not allowed, or fails.
+    """
+    if len(source) > MAX_TEMPLATE:
+        raise TemplateFault(f"a template has at most {MAX_TEMPLATE} characters")
+    environment = _environment()
+    try:
+        tree = environment.parse(source)
+        _check(tree, set(scope))
+        if _is_one_expression(tree):
+            inside = source[2:-2].removeprefix("-").removesuffix("-")
+            result = environment.compile_expression(inside, undefined_to_none=False)(**scope)
+            if isinstance(result, StrictUndefined):
+                str(result)
+            return _bounded(result)
+        return _bounded(environment.from_string(source).render(**scope))
+    except TemplateFault:
+        raise
+    except TemplateError as error:
+        raise TemplateFault(error.message or "this template cannot be read") from error
+    except (ArithmeticError, TypeError, ValueError, LookupError) as error:
+        raise TemplateFault(f"this template fails: {error}") from error
+    except (RecursionError, MemoryError, SyntaxError) as error:
+        raise TemplateFault("this template is nested too deeply") from error
+
+
+def names_in(source: str) -> set[str]:
+    """Return the dotted names that a template reads, as `vars.lr` or `observation`."""
+    try:
+        tree = _environment().parse(source)
+    except (TemplateError, RecursionError):
+        return set()
+    found = {node.name for node in tree.find_all(nodes.Name)}
+    for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
+        if not isinstance(node.node, nodes.Name):
+            continue
+        if isinstance(node, nodes.Getattr):
+            found.add(f"{node.node.name}.{node.attr}")
+        elif isinstance(node.arg, nodes.Const):
+            found.add(f"{node.node.name}.{node.arg.value}")
+    return found
+
+
+class DataEnvironment(SandboxedEnvironment):
+    """Attributes are keys of data; operators are bounded."""
+
+    intercepted_binops = frozenset(SandboxedEnvironment.default_binop_table)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        return self.getitem(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(obj, StrictUndefined):
+            str(obj)
+        if isinstance(obj, Mapping):
+            if argument in obj:
+                return _bounded(obj[argument])
+            known = ", ".join(map(str, obj)) or "nothing"
+            return self.undefined(hint=f"`{argument}` is not defined; there is: {known}")
+        if isinstance(obj, list | tuple | str) and isinstance(argument, int):
+            if -len(obj) <= argument < len(obj):
+                return obj[argument]
+            return self.undefined(hint=f"there is no item {argument}")
+        return self.undefined(hint=f"`{argument}` cannot be looked up: only data has keys")
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "+" and isinstance(left, str) and isinstance(right, str):
+            return _bounded(left + right)
+        for value in (left, right):
+            if isinstance(value, StrictUndefined):
+                str(value)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise TemplateFault(f"`{operator}` needs numbers, not {str(value)[:40]!r}")
+        if operator == "**" and (abs(left) > 1e6 or abs(right) > 64):
+            raise TemplateFault("this power is too large")
+        return _bounded(self.binop_table[operator](left, right))
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        raise TemplateFault(f"a template's text has at most {MAX_TEXT} characters")
+    if isinstance(value, complex):
+        raise TemplateFault("the result is not a real number")
+    if isinstance(value, int) and abs(value) > MAX_NUMBER:
+        raise TemplateFault("the number is too large")
+    return value
+
+
+def _bounded_filter(function: Callable[..., Any]) -> Callable[..., Any]:
+    from functools import wraps
+
+    @wraps(function)
+    def bounded(*arguments: Any, **settings: Any) -> Any:
+        return _bounded(function(*arguments, **settings))
+
+    return bounded
+
+
+@lru_cache(maxsize=1)
+def _environment() -> DataEnvironment:
+    environment = DataEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+    environment.globals.clear()
+    environment.filters = {name: _bounded_filter(environment.filters[name]) for name in FILTERS}
+    environment.tests = {name: environment.tests[name] for name in TESTS}
+    return environment
+
+
+def _check(tree: nodes.Template, scope: set[str]) -> None:
+    for depth, node in _descend(tree, 0):
+        if depth > MAX_NESTING:
+            raise TemplateFault("this template is nested too deeply")
+        if not isinstance(node, _ALLOWED):
+            raise TemplateFault(_refusal(node))
+        if isinstance(node, nodes.Name) and node.name not in scope:
+            known = ", ".join(f"`{name}`" for name in sorted(scope))
+            raise TemplateFault(f"`{node.name}` is not defined; templates know {known}")
+
+
+def _descend(node: nodes.Node, depth: int) -> Iterator[tuple[int, nodes.Node]]:
+    pending = [(depth, node)]
+    while pending:
+        depth, node = pending.pop()
+        yield depth, node
+        pending.extend((depth + 1, child) for child in node.iter_child_nodes())
+
+
+def _refusal(node: nodes.Node) -> str:
+    if isinstance(node, nodes.Call):
+        return "templates cannot call functions; use a filter, as in {{ vars.name | lower }}"
+    name = type(node).__name__.lower()
+    return f"templates have expressions and `if` only, not `{name}`"
+
+
+def _is_one_expression(tree: nodes.Template) -> bool:
+    if len(tree.body) != 1 or not isinstance(tree.body[0], nodes.Output):
+        return False
+    parts = tree.body[0].nodes
+    return len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData)

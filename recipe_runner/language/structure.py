@@ -1,0 +1,58 @@
+"""A resolved tree against the schemas."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from recipe_runner.language.complaints import Complaints
+from recipe_runner.language.diagnostics import Place, Report
+from recipe_runner.language.kinds import assume_kinds
+from recipe_runner.language.tree import Node, Path, plain
+from recipe_runner.language.wording import show
+from schemas import METHODS, Recipe, parse_recipe
+from schemas.common import CommonKeys
+
+LATEST_VERSION = 1
+
+
+def check_structure(root: Node, emptied: dict[Path, Place], report: Report) -> Recipe | None:
+    """Return the recipe, or report every way in which the tree is not one and return none.
+
+    `emptied` are the keys that were given without a value, with their places.
+    """
+    if _is_later_version(root, report):
+        return None
+    before = len(report.diagnostics)
+    assumed = assume_kinds(root, report)
+    method = assumed.get("method")
+    try:
+        if method is not None and method.value in METHODS:
+            recipe = parse_recipe(plain(assumed))
+            return recipe if len(report.diagnostics) == before else None
+        CommonKeys.model_validate(_common_part(plain(assumed)))
+    except ValidationError as error:
+        Complaints(assumed, emptied, report).add(error)
+    return None
+
+
+def _common_part(tree: dict[str, object]) -> dict[str, object]:
+    """Return the keys that every method has, for a recipe whose method is not known here."""
+    return {key: value for key, value in tree.items() if key in CommonKeys.model_fields}
+
+
+def _is_later_version(root: Node, report: Report) -> bool:
+    version = root.get("version")
+    value = None if version is None else version.value
+    if version is None or isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if value <= LATEST_VERSION:
+        return False
+    report.add(
+        version.place,
+        ("version",),
+        "version",
+        f"this recipe is written in version {show(value)} of the language; "
+        f"this release reads version {LATEST_VERSION}",
+        hint="upgrade recipe-run",
+    )
+    return True

@@ -1,0 +1,135 @@
+"""Templates in scalar values: `{{ vars.lr }}`, rendered on demand, so that values may refer to
+each other in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from recipe_runner.language.diagnostics import Report, dotted
+from recipe_runner.language.tree import Entry, Node, Path, from_plain
+
+if TYPE_CHECKING:
+    from recipe_runner.language.sandbox import TemplateFault
+
+MAX_TEMPLATES = 500
+# Filled in by the environment for each problem, so it is not a template of the recipe.
+OBSERVATION_PATH = ("env", "prompt")
+
+
+def render(root: Node, variables: Node, variant: str, report: Report) -> set[str]:
+    """Replace every template in the tree by its value, in place.
+
+    Returns the names of variables that templates read.
+    """
+    used = _Renderer(root, variables, variant, report)
+    used.render_all()
+    return used.variables_read
+
+
+def is_template(value: Any) -> bool:
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
+
+
+class _Renderer:
+    def __init__(self, root: Node, variables: Node, variant: str, report: Report) -> None:
+        self._root, self._variables, self._report = root, variables, report
+        self._scope = {
+            "vars": _Data(self, variables, ("vars",)),
+            "recipe": _Data(self, root, ()),
+            "variant": variant,
+        }
+        self._in_progress: set[int] = set()
+        self._done: set[int] = set()
+        self._count = 0
+        self.variables_read: set[str] = set()
+
+    def render_all(self) -> None:
+        for start, node in ((("vars",), self._variables), ((), self._root)):
+            for path, scalar in _scalars(node, start):
+                if is_template(scalar.value) and self._pending(scalar):
+                    self._render(scalar, path)
+                    self._done.add(id(scalar))
+
+    def _pending(self, node: Node) -> bool:
+        return not node.broken and id(node) not in self._done
+
+    def value_of(self, node: Node, path: Path) -> Any:
+        """Return a node's value, rendered; views stand for mappings and lists."""
+        if isinstance(node.value, dict):
+            return _Data(self, node, path)
+        if isinstance(node.value, list):
+            return [self.value_of(n, (*path, i)) for i, n in enumerate(node.value)]
+        if node.broken:
+            raise _fault(f"`{dotted(path)}` is wrong itself")
+        if is_template(node.value) and id(node) not in self._done:
+            self._render(node, path)
+            self._done.add(id(node))
+            return self.value_of(node, path)
+        return node.value
+
+    def _render(self, node: Node, path: Path) -> None:
+        from recipe_runner.language.sandbox import TemplateFault, evaluate, names_in
+
+        source = str(node.value)
+        names = names_in(source)
+        if path == OBSERVATION_PATH and "observation" in names:
+            return
+        self.variables_read |= {n.removeprefix("vars.") for n in names if n.startswith("vars.")}
+        if id(node) in self._in_progress:
+            raise _fault(f"`{dotted(path)}` refers to itself")
+        self._in_progress.add(id(node))
+        try:
+            self._count += 1
+            if self._count > MAX_TEMPLATES:
+                raise TemplateFault(f"a recipe has at most {MAX_TEMPLATES} templates")
+            result = from_plain(_unwrap(evaluate(source, self._scope)), node.place)
+            node.value, node.text = result.value, None
+        except TemplateFault as fault:
+            node.broken = True
+            self._report.add(node.place, path, "template", str(fault))
+        finally:
+            self._in_progress.discard(id(node))
+
+
+class _Data(Mapping[str, Any]):
+    """A mapping of the recipe as templates see it: its values are rendered when they are read."""
+
+    def __init__(self, renderer: _Renderer, node: Node, path: Path) -> None:
+        self._renderer, self._node, self._path = renderer, node, path
+
+    def __getitem__(self, key: str) -> Any:
+        entry: Entry = (self._node.mapping or {})[key]
+        return self._renderer.value_of(entry.node, (*self._path, key))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._node.mapping or {})
+
+    def __len__(self) -> int:
+        return len(self._node.mapping or {})
+
+    def __str__(self) -> str:
+        raise _fault(f"`{dotted(self._path)}` is a mapping, which cannot stand within text")
+
+
+def _unwrap(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _unwrap(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_unwrap(item) for item in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise _fault("the result is not data")
+
+
+def _scalars(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
+    if not isinstance(node.value, dict | list):
+        yield path, node
+    for part, child in list(node.children()):
+        yield from _scalars(child, (*path, part))
+
+
+def _fault(message: str) -> TemplateFault:
+    from recipe_runner.language.sandbox import TemplateFault
+
+    return TemplateFault(message)
