@@ -18,7 +18,9 @@ RecipeName = Annotated[
 
 class CommonKeys(RecipeModel):
     version: Literal[1] = Field(description="Version of the recipe language.")
-    name: RecipeName = Field(description="Names the runs. Default: the file's stem.")
+    name: RecipeName = Field(
+        description="Names the runs: lower-case letters, digits, . _ - only. Default: the file's stem."
+    )
     description: str = Field(default="", description="What the experiment is about.")
     tags: list[NonEmpty] = Field(default=[], description="Words to find the run by.")
     seed: Seed = Field(default=0, description="Seed of data order, problems and local sampling.")

@@ -59,9 +59,7 @@ class StreamExecution(RecipeModel):
     minibatches: Count = Field(description="Parts of a batch that are trained as they come in.")
 
 
-Execution = Annotated[
-    SyncExecution | AsyncExecution | StreamExecution, Field(discriminator="kind")
-]
+Execution = Annotated[SyncExecution | AsyncExecution | StreamExecution, Field(discriminator="kind")]
 
 
 class RlRecipe(CommonKeys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from recipe_runner.language.diagnostics import Place, Report
 from recipe_runner.language.parse import parse_text
@@ -23,7 +24,7 @@ def parse_overrides(overrides: Sequence[str], report: Report) -> Node:
             report.add(place, (), "syntax", f"--set takes KEY=VALUE, not {text!r}")
             continue
         node = _value(value, "--set", ordinal, len(key) + 1, report)
-        keys = split_key(key, lambda column, o=ordinal: Place("--set", o, column))
+        keys = split_key(key, partial(Place, "--set", ordinal))
         if keys is None:
             report.add(place, (), "syntax", f"{key!r} is not a dotted key such as `model.name`")
         elif keys[0][0] in NOT_SETTABLE:

@@ -10,7 +10,7 @@ from recipe_runner.language.diagnostics import Place, Report, dotted
 from recipe_runner.language.grammar import Slot, field_slot, locate, slots_at, union_at
 from recipe_runner.language.suggest import hint_for_key, nearest
 from recipe_runner.language.tree import Node, Path, is_broken, node_at, place_of
-from recipe_runner.language.wording import expected, show, type_hint
+from recipe_runner.language.wording import expected, show, show_type, type_hint
 from schemas import FUTURE_KEYS
 
 MAX_HINTS = 50
@@ -93,10 +93,7 @@ class Complaints:
         node = node_at(self._root, path)
         slot = union_at(self._root, path) or Slot(object)
         kind, context = str(detail["type"]), detail.get("ctx", {})
-        name, value = f"`{dotted(path)}`", show(detail["input"])
-        if node is not None:
-            value = show(None if isinstance(node.value, dict | list) else node.value)
-            value = show(detail["input"]) if isinstance(node.value, dict | list) else value
+        name, value = f"`{dotted(path)}`", show(detail["input"] if node is None else node.value)
         place = place_of(self._root, path)
         if kind in _BOUNDS:
             key, words = _BOUNDS[kind]
@@ -111,7 +108,8 @@ class Complaints:
         elif kind == "literal_error":
             self._literal(place, path, slot, node, value)
         else:
-            message = f"{name} must be {expected(slot)}, not {value}"
+            given = detail["input"] if node is None else node.value
+            message = f"{name} must be {expected(slot)}, not {show_type(given)}"
             self._report.add(place, path, "type", message, hint=type_hint(slot, node))
 
     def _pattern(self, place: Place, path: Path, slot: Slot, value: str) -> None:
@@ -125,14 +123,13 @@ class Complaints:
         valid = [v for branch in slot.branches() for v in branch.literals]
         message = f"`{dotted(path)}` must be {expected(slot)}, not {value}"
         given = None if node is None else node.value
-        if not isinstance(given, str):
-            self._report.add(place, path, "type", message, hint=type_hint(slot, node))
-            return
-        if all(isinstance(v, int) for v in valid):
-            hint = f"write {given} without quotes" if given in map(str, valid) else None
+        if not isinstance(given, str) or all(isinstance(v, int) for v in valid):
+            quoted = isinstance(given, str) and given in map(str, valid)
+            hint = f"write {given} without quotes" if quoted else type_hint(slot, node)
+            message = f"`{dotted(path)}` must be {expected(slot)}, not {show_type(given)}"
             self._report.add(place, path, "type", message, hint=hint)
             return
-        near = nearest(given, [v for v in valid if isinstance(v, str)], cutoff=0.5)
+        near = nearest(given, [v for v in valid if isinstance(v, str)])
         hint = f"did you mean `{near}`?" if near else None
         if path == ("backend",) and "://" in given:
             hint = f"write {{kind: remote, base_url: {given}}}"

@@ -130,12 +130,10 @@ def _read(
         return None
     start = Place(shown(path), 1, 1)
     entries = dict(source.tree.mapping or {})
-    composition = Node(
-        {key: entries.pop(key) for key in ("vars", "variants") if key in entries}, start
-    )
     settings = dict(flags.mapping or {})
-    flagged = {key: settings.pop(key) for key in ("vars", "variants") if key in settings}
-    composition = merge(composition, Node(flagged, flags.place), starts_over=starts_over)
+    composition = merge(
+        Node(_take(entries), start), Node(_take(settings), flags.place), starts_over=starts_over
+    )
     return _Parts(
         path=path,
         text=source.text,
@@ -146,6 +144,11 @@ def _read(
         given_variables=given,
         variants=expand(composition.get("variants"), report),
     )
+
+
+def _take(entries: dict[str, Entry]) -> dict[str, Entry]:
+    """Remove and return the keys that are resolved before validation."""
+    return {key: entries.pop(key) for key in ("vars", "variants") if key in entries}
 
 
 def _resolve(parts: _Parts, variant: Variant | None, report: Report) -> tuple[Recipe | None, Node]:

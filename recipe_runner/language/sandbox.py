@@ -18,10 +18,12 @@ MAX_TEXT = 10_000
 MAX_NESTING = 30
 MAX_NUMBER = 2**63
 
-FILTERS = ("abs", "default", "first", "float", "int", "join", "last", "length", "lower", "max")
-FILTERS += ("min", "replace", "round", "string", "title", "trim", "upper")
-TESTS = ("defined", "undefined", "none", "number", "string", "mapping", "sequence")
-TESTS += ("eq", "ne", "lt", "le", "gt", "ge", "in", "even", "odd", "divisibleby")
+FILTERS = tuple(
+    ["abs", "default", "first", "float", "int", "join", "last", "length", "lower", "max", "min", "replace", "round", "string", "title", "trim", "upper"]
+)
+TESTS = tuple(
+    ["defined", "undefined", "none", "number", "string", "mapping", "sequence", "eq", "ne", "lt", "le", "gt", "ge", "in", "even", "odd", "divisibleby"]
+)
 
 _EXPRESSIONS = (
     nodes.Const,
@@ -96,13 +98,12 @@ def names_in(source: str) -> set[str]:
     except (TemplateError, RecursionError):
         return set()
     found = {node.name for node in tree.find_all(nodes.Name)}
-    for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
-        if not isinstance(node.node, nodes.Name):
-            continue
-        if isinstance(node, nodes.Getattr):
-            found.add(f"{node.node.name}.{node.attr}")
-        elif isinstance(node.arg, nodes.Const):
-            found.add(f"{node.node.name}.{node.arg.value}")
+    for attribute in tree.find_all(nodes.Getattr):
+        if isinstance(attribute.node, nodes.Name):
+            found.add(f"{attribute.node.name}.{attribute.attr}")
+    for item in tree.find_all(nodes.Getitem):
+        if isinstance(item.node, nodes.Name) and isinstance(item.arg, nodes.Const):
+            found.add(f"{item.node.name}.{item.arg.value}")
     return found
 
 

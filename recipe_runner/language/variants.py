@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 from recipe_runner.language.assignments import split_key
@@ -81,12 +82,16 @@ def override_tree(pairs: Sequence[tuple[str, Entry]], path: Path, report: Report
     start = pairs[0][1].key_place if pairs else Place("", 1, 1)
     result = Node({}, start)
     for key, entry in pairs:
-        keys = split_key(key, lambda column, at=entry.key_place: at)
+        keys = split_key(key, partial(_beside, entry.key_place))
         if keys is None:
             report.add(entry.key_place, (*path, key), "pattern", f"{key!r} is not a dotted key")
             continue
         result = merge(result, nested(keys, entry.node), starts_over=starts_over)
     return result
+
+
+def _beside(key: Place, column: int) -> Place:
+    return Place(key.file, key.line, key.column + column - 1)
 
 
 def _expand_named(node: Node, report: Report) -> list[Variant]:

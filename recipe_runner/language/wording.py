@@ -27,7 +27,7 @@ def shorten(text: str) -> str:
 
 
 def show(value: Any) -> str:
-    """Describe a value: `the text "32"`, `2.5`, `a list`."""
+    """Describe a value: `"ppo"`, `2.5`, `a list`."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -35,8 +35,13 @@ def show(value: Any) -> str:
     if isinstance(value, int | float):
         return shorten(str(value))
     if isinstance(value, str):
-        return f'the text "{shorten(value)}"' if value else "empty text"
+        return f'"{shorten(value)}"' if value else "empty text"
     return "a list" if isinstance(value, list) else "a mapping"
+
+
+def show_type(value: Any) -> str:
+    """Describe a value of the wrong type: `the text "32"`."""
+    return f"the text {show(value)}" if isinstance(value, str) and value else show(value)
 
 
 def expected(slot: Slot) -> str:
