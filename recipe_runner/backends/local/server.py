@@ -8,6 +8,7 @@ the background and requests that need it wait.
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import os
 import select
@@ -142,8 +143,9 @@ def _listen(port: int) -> socket.socket:
 
 
 def _build_engine(seed: int, threads: int, model_path: Path | None) -> Engine:
-    # wire is imported here too, so that no request pays for it.
-    from recipe_runner.backends.local import wire  # noqa: F401
+    # What requests would import on their way is imported here, off their path.
+    for module in ("wire", "training", "sampling"):
+        importlib.import_module(f"recipe_runner.backends.local.{module}")
     from recipe_runner.backends.local.engine import Engine
 
     return Engine(seed=seed, threads=threads, model_path=model_path)

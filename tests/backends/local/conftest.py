@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from recipe_runner.backends.local.launch import RunningServer, launch
 
 
 def _load(name: str) -> ModuleType:
@@ -21,3 +24,15 @@ def _load(name: str) -> ModuleType:
 def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with config.json, model.safetensors and a byte tokenizer, made once."""
     return _load("tiny_model").write_model(tmp_path_factory.mktemp("tiny-model"))
+
+
+@pytest.fixture(scope="session")
+def server(
+    tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
+    """A server process over the tiny model, which it serves under every name."""
+    directory = tmp_path_factory.mktemp("server")
+    with launch(
+        store=directory / "store", log=directory / "server.log", model_path=tiny_model_dir
+    ) as running:
+        yield running

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import numpy as np
@@ -103,10 +104,8 @@ def test_damaged_sparse_indices_are_refused(values: bytes, rows: bytes, columns:
     tensor.sparse_csr.values = values
     tensor.sparse_csr.crow_indices = rows
     tensor.sparse_csr.col_indices = columns
-    try:
+    with contextlib.suppress(ValueError):
         assert wire.decode_tensor(tensor).shape == (2, 2)
-    except ValueError:
-        pass
 
 
 def test_outputs_keep_their_order_and_ragged_shapes() -> None:
