@@ -79,6 +79,11 @@ def test_settings_that_a_named_cookbook_data_set_does_not_read(
     assert (found.code, found.path) == ("no-effect", "data.test_size")
 
 
+def test_rollouts_of_a_method_without_rollouts(write_recipe: Callable[..., Path]) -> None:
+    found = one(check(load(write_recipe(SFT_RECIPE), overrides=["logging.rollouts=2"])))
+    assert (found.code, found.path, found.file) == ("no-effect", "logging.rollouts", "--set")
+
+
 def test_good_recipes_have_no_findings(write_recipe: Callable[..., Path]) -> None:
     assert check(load(write_recipe(RL_RECIPE))) == []
     assert check(load(write_recipe(SFT_RECIPE))) == []
