@@ -1,0 +1,166 @@
+"""The command's table of subcommands, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from recipe_runner.errors import RunnerError
+
+EXIT_WRONG_RECIPE = 1
+EXIT_INTERNAL = 3
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141  # as a shell reports a process that SIGPIPE ended
+
+# Command -> where it is, and what it does: nothing is imported before it is used.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "validate": ("recipe_runner.cli.validate:validate", "Check recipes; report every mistake."),
+    "plan": ("recipe_runner.cli.plan:plan", "Print what a recipe will do, all defaults resolved."),
+    "preflight": ("recipe_runner.cli.preflight:preflight", "Try real steps on this machine."),
+    "variants": ("recipe_runner.cli.variants:variants", "List the variants of a recipe."),
+    "runs": ("recipe_runner.cli.runs:runs", "List runs, or show one."),
+    "export": ("recipe_runner.cli.export:export", "Print the compiled Cookbook configuration."),
+    "serve": ("recipe_runner.cli.serve:serve", "Serve the local backend for any Tinker client."),
+    "schema": ("recipe_runner.cli.schema:schema", "Print the JSON Schema of recipes."),
+}
+RUN = "recipe_runner.cli.run:run"
+
+EPILOG = """\b
+Examples:
+  recipe-run recipes/quickstart.yaml
+  recipe-run recipes/gem_math.yaml --set optimizer.learning_rate=1e-5
+  recipe-run validate recipes/
+  recipe-run preflight recipes/gem_math.yaml
+"""
+
+
+class _Commands(click.Group):
+    """Imports a subcommand when it is used, and takes a file in place of a subcommand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return _import(COMMANDS[cmd_name][0]) if cmd_name in COMMANDS else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name in COMMANDS:
+            return name, self.get_command(ctx, name), args[1:]
+        if _looks_like_a_file(name):
+            # The command is shown in usage lines as it was typed: recipe-run RECIPE.
+            return "", _import(RUN), args
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f"; did you mean `recipe-run {near[0]}`?" if near else "; see `recipe-run --help`"
+        raise click.UsageError(f"no such command or file: {name}{hint}", ctx)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+def _import(location: str) -> click.Command:
+    module, attribute = location.split(":")
+    command: click.Command = getattr(importlib.import_module(module), attribute)
+    return command
+
+
+def _looks_like_a_file(name: str) -> bool:
+    return os.path.exists(name) or name.endswith((".yaml", ".yml")) or os.sep in name
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"recipe-run {version('recipe-run')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=_Commands,
+    epilog=EPILOG,
+    options_metavar="",
+    subcommand_metavar="RECIPE [OPTIONS] | COMMAND [ARGS]",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks (anywhere on the command line).")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Print the version.",
+)
+def app(debug: bool) -> None:
+    """Run Tinker Cookbook experiments from validated YAML recipes.
+
+    `recipe-run RECIPE` validates, plans and runs a recipe; its options: recipe-run RECIPE --help.
+    """
+
+
+def run_command(argv: list[str]) -> int:
+    """Run one command line and return its exit code; errors are printed, never raised.
+
+    With `--debug`, errors are raised instead.
+    """
+    debug, arguments = _take_debug(argv)
+    try:
+        with app.make_context("recipe-run", arguments) as context:
+            app.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        if isinstance(error, click.NoSuchOption) and error.ctx and not error.ctx.parent:
+            click.echo("Options of a run follow the recipe: recipe-run RECIPE --steps 3", err=True)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        if debug:
+            raise
+        click.echo("interrupted", err=True)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # What is left in the buffer has no reader; Python would complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+    except Exception as error:
+        if debug:
+            raise
+        return _report(error, argv)
+    return 0
+
+
+def _take_debug(argv: list[str]) -> tuple[bool, list[str]]:
+    end = argv.index("--") if "--" in argv else len(argv)
+    kept = [word for word in argv[:end] if word != "--debug"]
+    return len(kept) < end, [*kept, *argv[end:]]
+
+
+def _report(error: Exception, argv: list[str]) -> int:
+    """Print an error for people and return the exit code that it stands for."""
+    diagnostics: list[Any] | None = getattr(error, "diagnostics", None)
+    if diagnostics is not None:
+        from recipe_runner.cli.output import flag_texts, print_text
+
+        print_text(diagnostics, flag_texts(argv))
+        return EXIT_WRONG_RECIPE
+    if isinstance(error, RunnerError):
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
+    click.echo(
+        "This is a fault of recipe-run: please report it with the recipe and what "
+        "`recipe-run --debug …` prints.",
+        err=True,
+    )
+    return EXIT_INTERNAL

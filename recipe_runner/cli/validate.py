@@ -1,0 +1,103 @@
+"""`recipe-run validate`: every mistake in recipes, before anything is spent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from recipe_runner.cli.output import Flags
+    from recipe_runner.language import Diagnostic
+
+
+@click.command("validate")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    help="text for people; json: an array on standard output; github: annotations.",
+)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key.")
+@click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a variable.")
+@click.option("--variant", metavar="NAME", help="Check one variant; default: all of them.")
+@click.pass_context
+def validate(
+    ctx: click.Context,
+    paths: tuple[Path, ...],
+    output: str,
+    overrides: tuple[str, ...],
+    variables: tuple[str, ...],
+    variant: str | None,
+) -> None:
+    """Check recipes and their variants; PATH is a file, or a directory to search.
+
+    Exit code 1 if any recipe is wrong.
+    """
+    from recipe_runner.language import RecipeError, find_recipes
+    from recipe_runner.language.diagnostics import sort_diagnostics
+
+    try:
+        recipes = find_recipes(paths)
+        problems = {path: _check(path, overrides, variables, variant) for path in recipes}
+    except RecipeError as error:
+        problems = {Path(d.file): [d] for d in error.diagnostics}
+    found = sort_diagnostics(d for diagnostics in problems.values() for d in diagnostics)
+    flags = {"--set": overrides, "--var": variables, "--variant": [variant or ""]}
+    _print(found, output, flags)
+    if output == "text":
+        wrong = sum(any(d.severity == "error" for d in listed) for listed in problems.values())
+        click.echo(_summary(found, wrong, len(problems)), err=True)
+    if any(d.severity == "error" for d in found):
+        ctx.exit(1)
+
+
+def _check(
+    path: Path, overrides: tuple[str, ...], variables: tuple[str, ...], variant: str | None
+) -> list[Diagnostic]:
+    """Return what is wrong with a recipe as it stands and with each of its variants."""
+    from recipe_runner.language import RecipeError, load, variant_names
+    from recipe_runner.planning.checks import check
+
+    chosen: list[str | None] = [variant]
+    if variant is None:
+        try:
+            chosen += variant_names(path, overrides=overrides, variables=variables)
+        except RecipeError:
+            pass  # loading the recipe reports the same and more
+    found: list[Diagnostic] = []
+    for name in chosen:
+        try:
+            loaded = load(path, overrides=overrides, variables=variables, variant=name)
+            found += check(loaded)
+        except RecipeError as error:
+            found += error.diagnostics
+    return list(dict.fromkeys(found))
+
+
+def _print(found: list[Diagnostic], output: str, flags: Flags) -> None:
+    from recipe_runner.cli.output import as_github, as_json, print_text
+
+    if output == "json":
+        click.echo(as_json(found))
+    elif output == "github":
+        for diagnostic in found:
+            click.echo(as_github(diagnostic))
+    else:
+        print_text(found, flags)
+
+
+def _summary(found: list[Diagnostic], wrong: int, total: int) -> str:
+    errors = sum(d.severity == "error" for d in found)
+    warnings = len(found) - errors
+    tail = f", {_count(warnings, 'warning')}" if warnings else ""
+    if errors:
+        return f"{_count(errors, 'error')} in {wrong} of {_count(total, 'recipe')}{tail}"
+    return f"{_count(total, 'recipe')} {'is' if total == 1 else 'are'} valid{tail}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
