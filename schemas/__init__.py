@@ -1,4 +1,6 @@
-"""The recipe language, version 1, as Pydantic models. Imports pydantic and the standard library, nothing else.
+"""The recipe language, version 1, as Pydantic models.
+
+Imports pydantic and the standard library, nothing else.
 
 `Recipe` is the union of all methods' recipes, told apart by `method`. A method is one module here
 (`sft`, `rl`), one entry of `recipe.METHODS`, and one module in `recipe_runner.compile`.

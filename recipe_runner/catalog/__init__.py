@@ -1,4 +1,5 @@
-"""Dated facts about models and environments, shipped as data. Imports schemas and the standard library.
+"""Dated facts about models and environments, shipped as data.
 
+May import schemas, and nothing heavy.
 Each `refresh_*` module writes a data file from the installed packages; a test holds them equal.
 """

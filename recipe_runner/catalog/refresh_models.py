@@ -1,6 +1,6 @@
 """Writes data/models.json from the installed Cookbook and data/tinker_prices.yaml.
 
-    python -m recipe_runner.catalog.refresh_models
+python -m recipe_runner.catalog.refresh_models
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from recipe_runner.planning import Plan
 
@@ -61,5 +61,5 @@ class _MethodModule(Protocol):
 
 def compile_plan(plan: Plan, target: Target) -> Job:
     """Compile a plan into the configuration that the Cookbook runs."""
-    method: _MethodModule = importlib.import_module(METHODS[plan.recipe.method])  # type: ignore[assignment]
+    method = cast(_MethodModule, importlib.import_module(METHODS[plan.recipe.method]))
     return Job(entry=method.ENTRY, config=method.config(plan, target))

@@ -67,9 +67,7 @@ def execute(
     return Outcome(run, curve)
 
 
-def _choose_run(
-    plan: Plan, recipe_text: str, on_existing: OnExisting
-) -> tuple[RunDirectory, bool]:
+def _choose_run(plan: Plan, recipe_text: str, on_existing: OnExisting) -> tuple[RunDirectory, bool]:
     unfinished = registry.unfinished_run(plan)
     if unfinished is None or on_existing == "new":
         return RunDirectory.create(plan, recipe_text), False
@@ -162,7 +160,9 @@ def _train(plan: Plan, run: RunDirectory, position: Position, curve: Curve) -> N
 
 
 @contextmanager
-def _row_logger(plan: Plan, run: RunDirectory) -> Iterator[Callable[[dict[str, object]], None] | None]:
+def _row_logger(
+    plan: Plan, run: RunDirectory
+) -> Iterator[Callable[[dict[str, object]], None] | None]:
     if plan.recipe.logging.trackio is None and plan.recipe.logging.wandb is None:
         yield None
         return

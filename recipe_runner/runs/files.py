@@ -11,7 +11,7 @@ from typing import Any
 
 
 def replace_atomically(path: Path, text: str) -> None:
-    """Write a file so that a reader, or a crash, sees the old content or the new one, never half."""
+    """Write a file so that a reader or a crash sees the old content or the new, never half."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

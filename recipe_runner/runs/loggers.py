@@ -55,7 +55,7 @@ def trackio_logger(plan: Plan, run_id: str) -> Iterator[Callable[[dict[str, Any]
 
 
 def _no_trackio_behind_wandb() -> None:
-    """Keep the Cookbook from logging to Trackio whenever W&B is asked for and both are installed."""
+    """The Cookbook would log to Trackio too, wherever W&B is asked for and both are installed."""
     from tinker_cookbook.utils import ml_log
 
     ml_log._trackio_available = False

@@ -79,11 +79,17 @@ RL_KEYS = {
     "kl.coef": ["kl={coef: 0.1}"],
     "kl.discount": ["kl.discount=0.9", "kl={coef: 0.1}"],
     "kl.reference.model": ["kl.reference={model: Qwen/Qwen3-32B}", "kl={coef: 0.1}"],
-    "kl.reference.load_from": ["kl.reference={load_from: 'tinker://a/weights/b'}", "kl={coef: 0.1}"],
+    "kl.reference.load_from": [
+        "kl.reference={load_from: 'tinker://a/weights/b'}",
+        "kl={coef: 0.1}",
+    ],
     "kl.post_update": ["kl={post_update: true}"],
     "execution.kind": [ASYNC],
     "execution.max_steps_off_policy": ["execution.max_steps_off_policy=2", ASYNC],
-    "execution.minibatches": ["execution.minibatches=2", "execution={kind: stream, minibatches: 1}"],
+    "execution.minibatches": [
+        "execution.minibatches=2",
+        "execution={kind: stream, minibatches: 1}",
+    ],
     "substeps": ["substeps=2"],
     "drop_constant_groups": ["drop_constant_groups=true"],
     "optimizer.learning_rate": ["optimizer.learning_rate=5e-5"],
@@ -184,9 +190,9 @@ def test_methods_have_a_schema_and_a_compiler() -> None:
     ("module", "config"), [(rl, RlConfig), (sft, SftConfig)], ids=["rl", "sft"]
 )
 def test_every_cookbook_field_is_mapped_or_listed(module: Any, config: type) -> None:
-    source = Path(module.__file__).read_text() + Path(module.__file__).with_name(
-        "shared.py"
-    ).read_text()
+    source = (
+        Path(module.__file__).read_text() + Path(module.__file__).with_name("shared.py").read_text()
+    )
     for field in chz.chz_fields(config):
         mapped = f"{field}=" in source or f'"{field}": ' in source.partition("UNEXPOSED = ")[0]
         mapped = mapped or f'        "{field}": ' in source

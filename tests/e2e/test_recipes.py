@@ -85,7 +85,9 @@ def test_sft_learns_its_conversations(
 
 
 @pytest.mark.parametrize("recipe", ["gem_reasoning_gym", "sft_conversations", "quickstart"])
-def test_preflight(recipe_run: Callable[..., Result], root: Path, tmp_path: Path, recipe: str) -> None:
+def test_preflight(
+    recipe_run: Callable[..., Result], root: Path, tmp_path: Path, recipe: str
+) -> None:
     done = recipe_run("preflight", root / f"recipes/{recipe}.yaml")
     assert done.returncode == 0, done.stderr
     assert "preflight passed: 2 steps" in done.stdout
@@ -136,10 +138,13 @@ def test_load_from_an_earlier_run(
     assert first.returncode == 0, first.stderr
     second = recipe_run(recipe, *SMALL, "--set", "model.load_from=run:first@final")
     assert second.returncode == 0, second.stderr
-    assert "Loaded weights from tinker://" in (
-        only_run(tmp_path, "quickstart") / "logs.log"
-    ).read_text()
-    missing = recipe_run(recipe, *SMALL, "--set", "model.load_from=run:nothing@final", "--set", "seed=1")
+    assert (
+        "Loaded weights from tinker://"
+        in (only_run(tmp_path, "quickstart") / "logs.log").read_text()
+    )
+    missing = recipe_run(
+        recipe, *SMALL, "--set", "model.load_from=run:nothing@final", "--set", "seed=1"
+    )
     assert missing.returncode == 2
     assert "nothing" in missing.stderr
     assert "Traceback" not in missing.stderr

@@ -130,7 +130,10 @@ def test_interrupt_is_recorded_and_resumable(
 
 
 def test_fail_and_new_on_an_unfinished_run(
-    write_recipe: Callable[..., Path], recipe_run: Callable[..., Result], start: Start, tmp_path: Path
+    write_recipe: Callable[..., Path],
+    recipe_run: Callable[..., Result],
+    start: Start,
+    tmp_path: Path,
 ) -> None:
     recipe = write_recipe(RL)
     process = start(recipe)

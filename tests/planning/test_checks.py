@@ -21,7 +21,13 @@ def one(found: list[Diagnostic]) -> Diagnostic:
     ("old", "new", "code", "path", "hint"),
     [
         ("Qwen3-8B-Base", "Qwen3-8b-Bse", "unknown-model", "model.name", "Qwen/Qwen3-8B-Base"),
-        ("method: rl", "method: rl\nrenderer: llama3", "renderer-mismatch", "renderer", "role_colon"),
+        (
+            "method: rl",
+            "method: rl\nrenderer: llama3",
+            "renderer-mismatch",
+            "renderer",
+            "role_colon",
+        ),
         ("method: rl", "method: rl\nrenderer: qwen33", "unknown-renderer", "renderer", "qwen3"),
         ("rg:chain_sum", "rg:chain_sums", "unknown-env", "env.id", "rg:chain_sum"),
         ("max_terms: 2", "max_term: 2", "unknown-key", "env.kwargs.max_term", "max_terms"),

@@ -98,4 +98,7 @@ def test_a_stand_in_is_noted(plan_of: Callable[..., Plan]) -> None:
 def test_wrong_recipes_have_no_plan(plan_of: Callable[..., Plan]) -> None:
     with pytest.raises(RecipeError) as caught:
         plan_of("model.name=Qwen/Qwen3-8B-Bas", "renderer=llama")
-    assert {found.code for found in caught.value.diagnostics} == {"unknown-model", "unknown-renderer"}
+    assert {found.code for found in caught.value.diagnostics} == {
+        "unknown-model",
+        "unknown-renderer",
+    }

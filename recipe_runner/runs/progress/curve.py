@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,9 +89,7 @@ class Curve:
             return ""
         columns = min(width, len(values))
         edges = [round(i * len(values) / columns) for i in range(columns + 1)]
-        means = [
-            sum(values[a:b]) / (b - a) for a, b in zip(edges[:-1], edges[1:], strict=True)
-        ]
+        means = [sum(values[a:b]) / (b - a) for a, b in itertools.pairwise(edges)]
         low, high = min(means), max(means)
         span = (high - low) or 1.0
         return "".join(_BARS[round((mean - low) / span * (len(_BARS) - 1))] for mean in means)
