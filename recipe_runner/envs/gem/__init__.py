@@ -1,8 +1,8 @@
 """GEM environments (https://github.com/axon-rl/gem) as Cookbook environments.
 
 `GemDatasetBuilder` is the whole public surface. gem itself is imported in worker processes only
-(`episodes.py`, run by `worker.py`): its global random state, its SIGALRM timeouts, its logging set-up
-and whatever a hostile reply makes a grader do stay out of the training process.
+(`episodes.py`, run by `worker.py`): its global random state, its SIGALRM timeouts, its logging
+set-up and whatever a hostile reply makes a grader do stay out of the training process.
 
 The package imports nothing heavy by itself, because every worker process imports it.
 """

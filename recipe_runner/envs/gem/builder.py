@@ -75,12 +75,12 @@ class GemDatasetBuilder(RLDatasetBuilder):
     async def __call__(self) -> tuple[RLDataset, RLDataset | None]:
         facts = self._checked_facts()
         kind = _kind(facts)
-        shared_pool().warm_up()
         train_items, eval_items = await self._items(kind, facts)
         settings = self._settings(kind)
         # Tokenizers can be registered anew under a name that an earlier run in this process used.
         renderer_for.cache_clear()
         await self._try(settings.spec, train_items.at(0), facts)
+        shared_pool().warm_up()
         train = GemDataset(
             settings,
             train_items,

@@ -18,11 +18,11 @@ from typing import Any
 import gem
 import numpy as np
 import reasoning_gym
-from gem.envs.math_env import MathEnv
+from gem.utils.math_grader import boxed_reward_fn
 from gem.utils.parsing import extract_last_boxed_answer
 from gem.wrappers.observation_wrapper import ObservationWrapper
 
-from recipe_runner.envs.gem.protocol import EnvSpec, Opening, ProblemEpisode, Turn
+from recipe_runner.envs.gem.protocol import Answer, EnvSpec, Opening, ProblemEpisode, Turn
 from recipe_runner.envs.gem.wrappers import WRAPPERS
 
 
@@ -69,7 +69,7 @@ def _start_game(spec: EnvSpec, seed: int) -> Opening:
 
 @cache
 def _pristine_game(env_id: str, kwargs: str) -> bytes:
-    """Return a pickled game. GEM's constructors reset, which for Sokoban takes seconds: once is enough."""
+    """Return a pickled game: GEM's constructors reset, and for Sokoban that takes seconds."""
     _seed_global(0)
     return pickle.dumps(gem.make(env_id, **json.loads(kwargs)))
 
@@ -80,7 +80,7 @@ def step(state: bytes, reply: str) -> Turn:
     if isinstance(episode, _ReasoningEpisode):
         return _graded(_score_reasoning(episode, reply))
     if isinstance(episode, ProblemEpisode):
-        return _graded(float(MathEnv.check_correct(reply, episode.answer)))
+        return _graded(_grade_problem(episode.answer, reply))
     return _play(episode, reply)
 
 
@@ -95,6 +95,12 @@ def _score_reasoning(episode: _ReasoningEpisode, reply: str) -> float:
     # Graders compare strings: `\boxed{ 95 }` would get half the reward.
     scorer = _scorer(episode.name, episode.settings)
     return float(scorer(answer=answer.strip(), entry=episode.entry))
+
+
+def _grade_problem(answer: Answer, reply: str) -> float:
+    """Grade as gem.envs.math_env does, without the `datasets` package that it imports."""
+    answers = [answer] if isinstance(answer, str) else answer
+    return max(boxed_reward_fn(reply, right, fast=False)[1] for right in answers)
 
 
 @lru_cache(maxsize=256)

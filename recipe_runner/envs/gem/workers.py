@@ -71,7 +71,7 @@ class Worker:
             raise EnvironmentUnavailable(missing_gem(answer.message))
 
     def call(self, job: Job) -> Any:
-        """Run a job; raise EpisodeError if it does. After EpisodeTimeout or a death, `alive` is False."""
+        """Run a job; EpisodeError where it raised, or where the process died (then not `alive`)."""
         try:
             self._connection.send(job)
         except (BrokenPipeError, ConnectionResetError):
@@ -123,13 +123,11 @@ class WorkerPool:
         self._all: set[Worker] = set()
 
     def warm_up(self) -> None:
-        """Begin to start all workers: a batch's first jobs come at once, and an import takes seconds."""
+        """Begin to start the workers that are missing: a batch's first jobs come all at once."""
         with self._lock:
-            if self._all:
-                return
-        workers = [self._threads.submit(self._take_new) for _ in range(self._size)]
-        for worker in workers:
-            worker.add_done_callback(self._keep)
+            missing = self._size - len(self._all)
+        for _ in range(missing):
+            self._threads.submit(self._take_new).add_done_callback(self._keep)
 
     def _keep(self, started: Future[Worker]) -> None:
         # Where no worker can start, the first job's own attempt says why.
