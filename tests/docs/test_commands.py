@@ -1,0 +1,79 @@
+"""Every command in the README and in docs/ is run, here or by what ELSEWHERE names."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import COMMAND, environment
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+# command -> where it is run instead
+ELSEWHERE = {
+    "make setup": ".ci/run",
+    "make check": ".ci/run",
+    "make test": ".ci/run",
+    "make quickstart": "tests/e2e/test_quickstart.py",
+    "recipe-run serve --port 8000": "tests/e2e/test_serve.py",
+    "TINKER_BASE_URL=http://127.0.0.1:8000 TINKER_API_KEY=tml-local python your_program.py": (
+        "tests/e2e/test_serve.py"
+    ),
+}
+# What a command ends with when it is not 0: there is no key here.
+EXIT_CODES = {"recipe-run recipes/gem_math.yaml": 4}
+
+
+def commands(page: Path) -> list[str]:
+    blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_is_run_elsewhere_is_run_there(page: Path) -> None:
+    for command in commands(page):
+        if command not in ELSEWHERE:
+            assert command.startswith("recipe-run "), f"nothing runs `{command}`"
+        else:
+            assert (ROOT / ELSEWHERE[command]).exists()
+            if command.startswith("make ") and ELSEWHERE[command] == ".ci/run":
+                assert command in (ROOT / ".ci/run").read_text()
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_do_what_the_page_says(page: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    for command in commands(page):
+        if command in ELSEWHERE:
+            continue
+        done = subprocess.run(
+            [str(COMMAND), *command.split()[1:]],
+            cwd=tmp_path,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert done.returncode == EXIT_CODES.get(command, 0), f"{command}\n{done.stderr}"
+
+
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_tables_of_the_language_name_real_keys() -> None:
+    from schemas.rl import RlRecipe
+    from schemas.sft import SftRecipe
+
+    text = (ROOT / "docs/recipes.md").read_text("utf-8")
+    for key in {*RlRecipe.model_fields, *SftRecipe.model_fields}:
+        assert f"`{key}" in text or f"`{key}." in text, key
