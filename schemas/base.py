@@ -10,7 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 class RecipeModel(BaseModel):
     """Strict, immutable, and closed: unknown keys and types that merely look alike are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    # Validators are built on first use: most commands need those of one method alone.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True
+    )
 
 
 class RecipePath:

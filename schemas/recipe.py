@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from schemas.rl import RlRecipe
 from schemas.sft import SftRecipe
-from schemas.variants import Composition
 
 Recipe = Annotated[SftRecipe | RlRecipe, Field(discriminator="method")]
 
@@ -23,7 +22,9 @@ FUTURE_KEYS = {
     "eval.evaluators": "evaluators are not run by this release; use `env.eval` or `data.test_size`",
 }
 
-_ADAPTER: TypeAdapter[SftRecipe | RlRecipe] = TypeAdapter(Recipe)
+_ADAPTER: TypeAdapter[SftRecipe | RlRecipe] = TypeAdapter(
+    Recipe, config=ConfigDict(defer_build=True)
+)
 
 
 def parse_recipe(tree: dict[str, Any]) -> SftRecipe | RlRecipe:
@@ -37,16 +38,6 @@ def parse_recipe(tree: dict[str, Any]) -> SftRecipe | RlRecipe:
 
 def recipe_json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a recipe file, for editors."""
-    schema = _ADAPTER.json_schema()
-    composition = Composition.model_json_schema()
-    for branch in METHODS.values():
-        definition = schema["$defs"][branch.__name__]
-        definition["properties"].update(composition["properties"])
-        # The file's stem names a recipe that does not name itself.
-        definition["required"] = [key for key in definition["required"] if key != "name"]
-    schema["$defs"].update(composition.get("$defs", {}))
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "recipe-run recipe, version 1",
-        **schema,
-    }
+    from schemas.json_schema import file_json_schema
+
+    return file_json_schema(_ADAPTER, [model.__name__ for model in METHODS.values()])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from schemas.base import NonEmpty, RecipeModel
 
@@ -30,6 +30,17 @@ class Matrix(RecipeModel):
     )
 
 
+def _variants_form(value: Any) -> str:
+    keys = value if isinstance(value, dict) else {}
+    return "matrix" if keys.keys() & Matrix.model_fields.keys() else "named"
+
+
+Variants = Annotated[
+    Annotated[Matrix, Tag("matrix")] | Annotated[dict[VariantName, Overrides], Tag("named")],
+    Discriminator(_variants_form),
+]
+
+
 class Composition(RecipeModel):
     """The keys that are resolved before validation."""
 
@@ -39,6 +50,6 @@ class Composition(RecipeModel):
     vars: dict[VariableName, Scalar] = Field(
         default={}, description="Values for templates, used as {{ vars.NAME }}."
     )
-    variants: Matrix | dict[VariantName, Overrides] | None = Field(
+    variants: Variants | None = Field(
         default=None, description="Variants of this recipe: a matrix, or overrides by name."
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,14 +39,18 @@ def validate(
 
     Exit code 1 if any recipe is wrong.
     """
+    # Plugins of pydantic have no part in this; looking for them costs a tenth of the time.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from recipe_runner.language import RecipeError, find_recipes
     from recipe_runner.language.diagnostics import sort_diagnostics
 
-    try:
-        recipes = find_recipes(paths)
-        problems = {path: _check(path, overrides, variables, variant) for path in recipes}
-    except RecipeError as error:
-        problems = {Path(d.file): [d] for d in error.diagnostics}
+    problems: dict[Path, list[Diagnostic]] = {}
+    for path in paths:
+        try:
+            for recipe in find_recipes([path]):
+                problems[recipe] = _check(recipe, overrides, variables, variant)
+        except RecipeError as error:
+            problems[path] = error.diagnostics
     found = sort_diagnostics(d for diagnostics in problems.values() for d in diagnostics)
     flags = {"--set": overrides, "--var": variables, "--variant": [variant or ""]}
     _print(found, output, flags)
@@ -64,10 +70,8 @@ def _check(
 
     chosen: list[str | None] = [variant]
     if variant is None:
-        try:
+        with suppress(RecipeError):  # loading the recipe reports the same and more
             chosen += variant_names(path, overrides=overrides, variables=variables)
-        except RecipeError:
-            pass  # loading the recipe reports the same and more
     found: list[Diagnostic] = []
     for name in chosen:
         try:

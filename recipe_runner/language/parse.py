@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml import events as ev
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from recipe_runner.language.diagnostics import Place, Report
+from recipe_runner.language.diagnostics import Place, Report, dotted
 from recipe_runner.language.scalars import resolve_plain
 from recipe_runner.language.syntax_messages import explain_syntax_error
 from recipe_runner.language.tree import Entry, Node, Path
@@ -120,7 +120,8 @@ class _Composer:
         node = Node(value, place, text=event.value)
         if isinstance(value, float) and not math.isfinite(value):
             node.broken = True
-            self._report.add(place, path, "range", f"must be a finite number, not {event.value}")
+            message = f"`{dotted(path)}` must be a finite number, not {event.value}"
+            self._report.add(place, path, "range", message)
         return node
 
     def _sequence(self, event: Any, path: Path) -> Node:
