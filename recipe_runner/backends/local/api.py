@@ -45,7 +45,10 @@ class Adam:
 
 @dataclass(frozen=True)
 class ForwardBackwardResult:
-    """`outputs[i]["logprobs"]` has the shape of datum i's target_tokens; metrics are "name:reduction"."""
+    """Outputs of each datum, and metrics named "name:reduction".
+
+    `outputs[i]["logprobs"]` has the shape of datum i's target_tokens.
+    """
 
     outputs: list[dict[str, torch.Tensor]]
     metrics: dict[str, float]

@@ -60,9 +60,12 @@ class SlotCache:
 
     def copy_slot(self, source: int, targets: list[int], length: int) -> None:
         """Make each of `targets` start with the first `length` positions of `source`."""
-        for tensors in (self.keys, self.values):
-            for tensor in tensors:
-                tensor[targets, :, :length] = tensor[source, :, :length]
+        for tensor in (*self.keys, *self.values):
+            start = tensor[source, :, :length]
+            if len(targets) == 1:
+                tensor[targets[0], :, :length] = start
+            else:
+                tensor[targets, :, :length] = start.clone()
 
     def _grown(self, old: Tensor) -> Tensor:
         # Zeros, not garbage: a masked NaN would still poison the sum that it is masked out of.
@@ -80,5 +83,4 @@ def length_mask(lengths: Tensor, longest: int, window: int | None = None) -> Ten
     visible = positions < lengths.unsqueeze(1)
     if window is not None:
         visible &= positions >= (lengths - window).unsqueeze(1)
-    mask = torch.zeros(visible.shape).masked_fill_(~visible, float("-inf"))
-    return mask[:, None, None, :]
+    return torch.where(visible, 0.0, float("-inf"))[:, None, None, :]

@@ -59,7 +59,7 @@ def _cut(probabilities: Tensor, rows: Sequence[Choice]) -> Tensor:
     if not cutting:
         return probabilities
     vocab_size = probabilities.shape[-1]
-    ordered, order = probabilities[cutting].sort(-1, descending=True, stable=True)
+    ordered, order = probabilities[cutting].sort(dim=-1, descending=True, stable=True)
     top_k = torch.tensor([rows[i].top_k if rows[i].top_k > 0 else vocab_size for i in cutting])
     top_p = torch.tensor([rows[i].top_p for i in cutting])
     dropped = torch.arange(vocab_size) >= top_k.unsqueeze(1)

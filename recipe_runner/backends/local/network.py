@@ -145,7 +145,8 @@ class Network:
 
     @property
     def _unembedding_name(self) -> str:
-        return next(n for n, m in self.model.named_modules() if m is self.unembedding)
+        names = (n for n, m in self.model.named_modules() if m is self.unembedding)
+        return str(next(names))
 
     def _head_splits_off(self) -> bool:
         """Whether logits are the output layer on the base model's states, and nothing more.
