@@ -19,7 +19,7 @@ RecipeName = Annotated[
 class CommonKeys(RecipeModel):
     version: Literal[1] = Field(description="Version of the recipe language.")
     name: RecipeName = Field(
-        description="Names the runs: lower-case letters, digits, . _ - only. Default: the file's stem."
+        description="Names the runs: lower-case letters, digits, . _ -. Default: the file's stem."
     )
     description: str = Field(default="", description="What the experiment is about.")
     tags: list[NonEmpty] = Field(default=[], description="Words to find the run by.")

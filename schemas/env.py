@@ -24,7 +24,7 @@ class GemEnv(RecipeModel):
     )
     kwargs: dict[str, Any] = Field(
         default={},
-        description="What that environment takes; for rg: ids the reasoning_gym dataset's settings.",
+        description="What that environment takes; for rg: ids the reasoning_gym data set's keys.",
     )
     prompt: NonEmpty = Field(
         default="boxed",

@@ -14,7 +14,11 @@ from pydantic_core import core_schema
 
 from schemas.variants import Composition
 
-_TEMPLATE: JsonSchemaValue = {"type": "string", "pattern": r"\{\{.*\}\}"}
+_TEMPLATE: JsonSchemaValue = {
+    "type": "string",
+    "pattern": r"\{[{%].*[%}]\}",
+    "description": "A template, such as {{ vars.lr }}.",
+}
 _REF = "#/$defs/{model}"
 
 
@@ -57,6 +61,7 @@ def file_json_schema(recipe: TypeAdapter[Any], methods: list[str]) -> dict[str, 
         model["properties"].update(composition["properties"])
         model["required"].remove("name")
     definitions["RecipeWithParents"] = _with_parents([definitions[m] for m in methods])
+    definitions = {"Template": _TEMPLATE, **_shared(definitions)}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "recipe-run recipe, version 1",
@@ -82,6 +87,15 @@ def _with_parents(models: list[dict[str, Any]]) -> dict[str, Any]:
         "properties": properties,
         "additionalProperties": False,
     }
+
+
+def _shared(schema: Any) -> Any:
+    """Return the schema with one definition of a template in place of its copies."""
+    if schema == _TEMPLATE:
+        return {"$ref": _REF.format(model="Template")}
+    if isinstance(schema, dict):
+        return {key: _shared(value) for key, value in schema.items()}
+    return [_shared(item) for item in schema] if isinstance(schema, list) else schema
 
 
 def _description(schema: dict[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def as_text(diagnostic: Diagnostic, flags: Flags, *, colour: bool = False) -> st
     """Return place, message, source line with a caret, and the hint."""
     d = diagnostic
     kind = click.style(d.severity, fg=_COLOURS[d.severity], bold=True) if colour else d.severity
-    lines = [f"{d.file}:{d.line}:{d.column}: {kind}[{d.code}] {_printable(d.message)}"]
+    lines = [f"{_printable(d.file)}:{d.line}:{d.column}: {kind}[{d.code}] {_printable(d.message)}"]
     source = source_line(d, flags)
     if source is not None:
         lines += _excerpt(source, d.line, d.column, colour=colour)

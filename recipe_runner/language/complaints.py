@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from recipe_runner.language.diagnostics import Place, Report, dotted
-from recipe_runner.language.grammar import Slot, field_slot, locate, slots_at, union_at
+from recipe_runner.language.grammar import ROOT, Slot, field_slot, locate, slots_at, union_at
 from recipe_runner.language.suggest import hint_for_key, nearest
 from recipe_runner.language.tree import Node, Path, is_broken, node_at, place_of
 from recipe_runner.language.wording import expected, show, show_type, type_hint
@@ -31,9 +31,13 @@ class Complaints:
         self._hints_left = MAX_HINTS
         self._meant: set[Path] = set()
 
-    def add(self, error: ValidationError) -> None:
-        """Report every error; unknown keys first, as one may explain a missing key."""
-        details = [(locate(e["loc"], self._root), e) for e in error.errors(include_url=False)]
+    def add(self, error: ValidationError, start: Slot = ROOT) -> None:
+        """Report every error; unknown keys first, as one may explain a missing key.
+
+        `start` is what was validated.
+        """
+        errors = error.errors(include_url=False)
+        details = [(locate(e["loc"], self._root, start), e) for e in errors]
         details = [(path, e) for path, e in details if not is_broken(self._root, path)]
         for path, detail in details:
             if detail["type"] == "extra_forbidden":
@@ -123,15 +127,15 @@ class Complaints:
         valid = [v for branch in slot.branches() for v in branch.literals]
         message = f"`{dotted(path)}` must be {expected(slot)}, not {value}"
         given = None if node is None else node.value
-        if not isinstance(given, str) or all(isinstance(v, int) for v in valid):
+        if not isinstance(given, type(valid[0])):
             quoted = isinstance(given, str) and given in map(str, valid)
             hint = f"write {given} without quotes" if quoted else type_hint(slot, node)
             message = f"`{dotted(path)}` must be {expected(slot)}, not {show_type(given)}"
             self._report.add(place, path, "type", message, hint=hint)
             return
-        near = nearest(given, [v for v in valid if isinstance(v, str)])
+        near = nearest(str(given), [v for v in valid if isinstance(v, str)])
         hint = f"did you mean `{near}`?" if near else None
-        if path == ("backend",) and "://" in given:
+        if path == ("backend",) and "://" in str(given):
             hint = f"write {{kind: remote, base_url: {given}}}"
         self._report.add(place, path, "value", message, hint=hint)
 
@@ -143,6 +147,9 @@ def _how_to_write(key: str | int, info: Any) -> str | None:
     example = next(iter(info.examples or ()), None)
     if example is not None:
         return f"for example `{key}: {example}`"
+    literals = slot.literals
+    if len(literals) == 1:
+        return f"write `{key}: {literals[0]}`"
     model = next((b.model for b in slot.branches() if b.model), None)
     if model is not None:
         needed = [k for k, f in model.model_fields.items() if f.is_required()]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from recipe_runner.language.diagnostics import Diagnostic, Place, RecipeError, Report
 
-MAX_BYTES = 256 * 1024
+MAX_BYTES = 128 * 1024
 SUFFIXES = (".yaml", ".yml")
 PARTS_DIRECTORY = "_base"
 

@@ -202,11 +202,11 @@ def _key_paths(start: Slot, path: Path) -> Iterator[Path]:
                 yield from _key_paths(below, (*path, key))
 
 
-def locate(location: tuple[str | int, ...], root: Node) -> Path:
+def locate(location: tuple[str | int, ...], root: Node, start: Slot = ROOT) -> Path:
     """Return the path that one of pydantic's locations means: without names of branches."""
     path: list[str | int] = []
     node: Node | None = root
-    current: Slot | None = ROOT
+    current: Slot | None = start
     parts = list(location)
     while parts:
         part = parts.pop(0)

@@ -15,6 +15,7 @@ from recipe_runner.language.diagnostics import Place, Report, dotted
 from recipe_runner.language.scalars import resolve_plain
 from recipe_runner.language.syntax_messages import explain_syntax_error
 from recipe_runner.language.tree import Entry, Node, Path
+from recipe_runner.language.wording import shorten
 
 MAX_DEPTH = 40
 MAX_ALIASED_NODES = 1000
@@ -120,7 +121,7 @@ class _Composer:
         node = Node(value, place, text=event.value)
         if isinstance(value, float) and not math.isfinite(value):
             node.broken = True
-            message = f"`{dotted(path)}` must be a finite number, not {event.value}"
+            message = f"`{dotted(path)}` must be a finite number, not {shorten(event.value)}"
             self._report.add(place, path, "range", message)
         return node
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, nodes
+from jinja2 import StrictUndefined, TemplateError, UndefinedError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 MAX_TEMPLATE = 2000
@@ -86,7 +86,10 @@ def evaluate(source: str, scope: Mapping[str, Any]) -> Any:
     except TemplateFault:
         raise
     except TemplateError as error:
-        raise TemplateFault(error.message or "this template cannot be read") from error
+        reason = error.message or "it is not Jinja"
+        raise TemplateFault(
+            reason if isinstance(error, UndefinedError) else f"cannot read this template: {reason}"
+        ) from error
     except (ArithmeticError, TypeError, ValueError, LookupError) as error:
         raise TemplateFault(f"this template fails: {error}") from error
     except (RecursionError, MemoryError, SyntaxError) as error:

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from recipe_runner.language.complaints import Complaints
 from recipe_runner.language.diagnostics import Place, Report
+from recipe_runner.language.grammar import ROOT, Slot
 from recipe_runner.language.kinds import assume_kinds
 from recipe_runner.language.tree import Node, Path, plain
 from recipe_runner.language.wording import show
@@ -23,16 +24,29 @@ def check_structure(root: Node, emptied: dict[Path, Place], report: Report) -> R
     if _is_later_version(root, report):
         return None
     before = len(report.diagnostics)
+    _check_version_type(root, report)
     assumed = assume_kinds(root, report)
     method = assumed.get("method")
+    known = method is not None and method.value in list(METHODS)
     try:
-        if method is not None and method.value in METHODS:
+        if known:
             recipe = parse_recipe(plain(assumed))
             return recipe if len(report.diagnostics) == before else None
         CommonKeys.model_validate(_common_part(plain(assumed)))
     except ValidationError as error:
-        Complaints(assumed, emptied, report).add(error)
+        start = ROOT if known else Slot(CommonKeys)
+        Complaints(assumed, emptied, report).add(error, start)
     return None
+
+
+def _check_version_type(root: Node, report: Report) -> None:
+    """Report `true` and `1.0`, which Python takes for 1."""
+    version = root.get("version")
+    if version is None or version.broken or type(version.value) not in (bool, float):
+        return
+    version.broken = True
+    message = f"`version` must be {LATEST_VERSION}, not {version.text or show(version.value)}"
+    report.add(version.place, ("version",), "type", message, hint=f"write {LATEST_VERSION}")
 
 
 def _common_part(tree: dict[str, object]) -> dict[str, object]:
@@ -43,9 +57,9 @@ def _common_part(tree: dict[str, object]) -> dict[str, object]:
 def _is_later_version(root: Node, report: Report) -> bool:
     version = root.get("version")
     value = None if version is None else version.value
-    if version is None or isinstance(value, bool) or not isinstance(value, int | float):
+    if version is None or version.broken or isinstance(value, bool):
         return False
-    if value <= LATEST_VERSION:
+    if not isinstance(value, int | float) or value <= LATEST_VERSION:
         return False
     report.add(
         version.place,

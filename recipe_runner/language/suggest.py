@@ -9,6 +9,8 @@ from recipe_runner.language.diagnostics import dotted
 from recipe_runner.language.grammar import all_keys, keys_at
 from recipe_runner.language.tree import Node, Path
 
+MAX_LISTED = 12
+
 # How the Cookbook and other trainers call what this language calls otherwise.
 OTHER_NAMES = {
     "base_model": "model.name",
@@ -93,7 +95,7 @@ def _belongs(key: str, method: str | None) -> str | None:
 
 
 def _known(keys: list[str]) -> str | None:
-    return f"known here: {', '.join(keys)}" if keys else None
+    return f"known here: {', '.join(keys)}" if 0 < len(keys) <= MAX_LISTED else None
 
 
 @lru_cache(maxsize=1)

@@ -31,6 +31,8 @@ def explain_syntax_error(error: MarkedYAMLError, text: str) -> tuple[str, str | 
             "this line does not fit the lines above",
             "give all keys of a mapping, and all items of a list, the same indentation",
         )
+    if "expected the node content" in problem:
+        return "a value is missing here", None
     if "could not find expected ':'" in problem:
         return "a `:` is missing after this key", "write `key: value`"
     return f"not valid YAML: {problem}", None

@@ -46,7 +46,9 @@ def show_type(value: Any) -> str:
 
 def expected(slot: Slot) -> str:
     """Describe what a slot takes: `a whole number`, `a number, auto or a mapping`."""
-    words = [_expected_branch(branch, in_union=slot.is_union) for branch in slot.branches()]
+    branches = slot.branches()
+    mixed = any(branch.model is None for branch in branches)
+    words = [_expected_branch(branch, forms=mixed) for branch in branches]
     words = list(dict.fromkeys(word for word in words if word))
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
@@ -58,14 +60,14 @@ def form(branch: Slot) -> str:
     return f"{{{', '.join(f'{key}: …' for key in needed)}}}" if needed else "a mapping"
 
 
-def _expected_branch(branch: Slot, *, in_union: bool) -> str:
+def _expected_branch(branch: Slot, *, forms: bool) -> str:
     if branch.is_union:
         return expected(branch)
     if branch.literals:
         literals = [str(literal) for literal in branch.literals]
         return literals[0] if len(literals) == 1 else f"one of {', '.join(literals)}"
     if branch.model is not None:
-        return form(branch) if in_union else "a mapping"
+        return form(branch) if forms else "a mapping"
     return _NAMES.get(get_origin(branch.type) or branch.type, "a value")
 
 
