@@ -115,13 +115,13 @@ class FusedWeights:
         fused = F.linear(self._normed(x), layer.qkv, layer.qkv_bias)
         heads = fused.view(*x.shape[:-1], -1, self._head_dim)
         num_rotated = self._num_heads + self._num_kv_heads
-        rotated, values = heads.split([num_rotated, self._num_kv_heads], dim=-2)
+        rotated, values = torch.split(heads, [num_rotated, self._num_kv_heads], dim=-2)
         if layer.head_norm is not None:
             rotated = self._normed(rotated) * layer.head_norm
         first, second = rotated.chunk(2, dim=-1)
         # `sin` carries the minus sign of its first half.
         rotated = rotated * cos + torch.cat((second, first), dim=-1) * sin
-        queries, keys = rotated.split([self._num_heads, self._num_kv_heads], dim=-2)
+        queries, keys = torch.split(rotated, [self._num_heads, self._num_kv_heads], dim=-2)
         return queries, keys, values
 
     def _rest(self, layer: _Layer, x: Tensor, attended: Tensor) -> Tensor:

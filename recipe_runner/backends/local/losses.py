@@ -85,7 +85,9 @@ def gspo(logprobs: Tensor, inputs: Inputs, config: Config, lengths: list[int]) -
     log_ratio = (logprobs.detach() - inputs["logprobs"]) * marked
     means = [
         ratios.sum() / marks.sum().clamp(min=1.0)
-        for ratios, marks in zip(log_ratio.split(lengths), marked.split(lengths), strict=True)
+        for ratios, marks in zip(
+            torch.split(log_ratio, lengths), torch.split(marked, lengths), strict=True
+        )
     ]
     per_token = torch.stack(means).repeat_interleave(
         torch.tensor(lengths, device=logprobs.device), output_size=logprobs.shape[0]

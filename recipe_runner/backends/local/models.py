@@ -1,4 +1,7 @@
-"""Which weights serve a model name. Imports neither torch nor transformers, never asks the network."""
+"""Which weights serve a model name.
+
+Imports neither torch nor transformers, and never asks the network.
+"""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class FlatParameters:
     def views(self, flat: Tensor) -> dict[str, Tensor]:
         """`flat` cut into tensors with the parameters' names and shapes; no copies."""
         sizes = [shape.numel() for shape in self.shapes.values()]
-        pieces = flat.detach().split(sizes)
+        pieces = torch.split(flat.detach(), sizes)
         return {
             name: piece.view(shape)
             for (name, shape), piece in zip(self.shapes.items(), pieces, strict=True)

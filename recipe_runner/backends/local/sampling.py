@@ -178,7 +178,9 @@ class Sampler:
         scored: list[float | None] = [None]
         top: list[list[tuple[int, float]] | None] = [None]
         at_once = max(1, _LOGITS_AT_ONCE // self.network.vocab_size)
-        for states, wanted in zip(hidden.split(at_once), targets.split(at_once), strict=True):
+        for states, wanted in zip(
+            torch.split(hidden, at_once), torch.split(targets, at_once), strict=True
+        ):
             logprobs = self._current_decoder.head(states).log_softmax(-1)
             scored += logprobs.gather(-1, wanted).squeeze(1).tolist()
             if num_top:

@@ -117,8 +117,8 @@ class TrainedModel:
             logprobs = self._logprobs(batch)
             summed = loss.function(logprobs, batch.inputs, settings, batch.lengths).sum()
             if backward:
-                summed.backward()
-        pieces = logprobs.detach().split(batch.lengths)
+                torch.autograd.backward(summed)
+        pieces = torch.split(logprobs.detach(), batch.lengths)
         for index, piece in zip(batch.indices, pieces, strict=True):
             outputs[index]["logprobs"] = piece.clone()
         return float(summed.detach())
@@ -134,7 +134,7 @@ class TrainedModel:
             return target_logprobs(network.head(states, overrides), wanted)
 
         at_once = max(1, _LOGITS_AT_ONCE // network.vocab_size)
-        pieces = list(zip(hidden.split(at_once), targets.split(at_once), strict=True))
+        pieces = list(zip(torch.split(hidden, at_once), torch.split(targets, at_once), strict=True))
         if len(pieces) == 1:
             return head(*pieces[0])
         # Logits are computed again in the backward pass, so that no two chunks are alive at once.

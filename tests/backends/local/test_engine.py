@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -415,9 +414,7 @@ def test_closing_fails_what_is_under_way(tiny_model_dir: Path) -> None:
         running.result(timeout=5)
     with pytest.raises(RuntimeError, match="closed"):
         engine.sample("s", SampleRequest([5], 1, 1))
-    assert not any(
-        thread.name == "compute" and not thread.daemon for thread in threading.enumerate()
-    )
+    assert not engine._thread.is_alive()
 
 
 @pytest.mark.parametrize(

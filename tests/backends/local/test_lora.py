@@ -13,6 +13,8 @@ from recipe_runner.backends.local.models import ModelSource
 from recipe_runner.backends.local.network import Network
 from recipe_runner.backends.local.training import TrainedModel
 
+ATTENTION = {"q_proj", "k_proj", "v_proj", "o_proj"}
+MLP = {"gate_proj", "up_proj", "down_proj"}
 TOKENS = torch.tensor([[5, 6, 7, 8]])
 
 
@@ -49,21 +51,9 @@ def randomized(model: TrainedModel) -> None:
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [
-        (
-            {},
-            {
-                "q_proj",
-                "k_proj",
-                "v_proj",
-                "o_proj",
-                "gate_proj",
-                "up_proj",
-                "down_proj",
-                "lm_head",
-            },
-        ),
-        ({"train_mlp": False}, {"q_proj", "k_proj", "v_proj", "o_proj", "lm_head"}),
-        ({"train_attn": False, "train_unembed": False}, {"gate_proj", "up_proj", "down_proj"}),
+        ({}, ATTENTION | MLP | {"lm_head"}),
+        ({"train_mlp": False}, ATTENTION | {"lm_head"}),
+        ({"train_attn": False, "train_unembed": False}, MLP),
         ({"train_attn": False, "train_mlp": False}, {"lm_head"}),
     ],
 )
