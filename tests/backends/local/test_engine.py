@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM, Gemma2Config
 
 from recipe_runner.backends.local import batches, training
+from recipe_runner.backends.local import engine as engine_module
 from recipe_runner.backends.local.engine import (
     Adam,
     Datum,
     Engine,
     EngineError,
     LoraSpec,
+    ModelSource,
     SampleRequest,
 )
 from recipe_runner.backends.local.network import Network
@@ -468,3 +471,41 @@ def test_unknown_and_doubled_ids_say_so(engine: Engine) -> None:
     engine.unload_model("m").result()
     with pytest.raises(EngineError, match="no model 'm'"):
         engine.export_state("m", optimizer=False).result()
+
+
+def test_a_cached_tokenizer_alone_serves_a_random_model_over_its_vocabulary(
+    tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = ModelSource(NAME, "stand-in", None, tiny_model_dir, "stand-in")
+    monkeypatch.setattr(engine_module, "resolve", lambda name, model_path: source)
+    outcomes = []
+    for _ in range(2):
+        engine = Engine()
+        assert engine.create_model("m", NAME, LORA).result() == source
+        assert network_of(engine).vocab_size == 259
+        result = engine.forward_backward("m", [datum(9)], "cross_entropy", {}).result()
+        outcomes.append(result.metrics["loss:sum"])
+        engine.close()
+    assert outcomes[0] == outcomes[1]
+
+
+def test_gradients_are_right_where_logits_are_more_than_the_output_layer(tmp_path: Path) -> None:
+    """Gemma 2 caps its logits, so its states and its output layer cannot be used apart."""
+    config = Gemma2Config(
+        vocab_size=260, hidden_size=16, intermediate_size=24, num_hidden_layers=2,
+        num_attention_heads=2, num_key_value_heads=1, head_dim=8, final_logit_softcapping=2.0,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(config)
+    model.save_pretrained(tmp_path)
+    engine = Engine(model_path=tmp_path)
+    engine.create_model("m", NAME, LoraSpec(0)).result()
+    one = Datum(datum(9).tokens, {"target_tokens": datum(9).inputs["target_tokens"]})
+    engine.forward_backward("m", [one], "cross_entropy", {}).result()
+    logits = model(torch.tensor([one.tokens])).logits[0]
+    torch.nn.functional.cross_entropy(
+        logits, one.inputs["target_tokens"], reduction="sum"
+    ).backward()
+    expected = torch.cat([_grad(p).reshape(-1) for p in model.parameters()])
+    torch.testing.assert_close(gradients(engine), expected, rtol=1e-4, atol=1e-4)
+    engine.close()
