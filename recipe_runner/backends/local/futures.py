@@ -58,6 +58,7 @@ class FutureStore:
         self._read: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._read_bytes = 0
         self._unread: OrderedDict[str, float] = OrderedDict()
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -99,6 +100,8 @@ class FutureStore:
                 await asyncio.wait_for(entry.done.wait(), timeout_s)
             except TimeoutError:
                 return None
+            if self._closed:
+                return None
             if entry.payload is None:
                 raise self._missing(request_id)
         self._mark_read(request_id, entry.payload)
@@ -108,6 +111,12 @@ class FutureStore:
         """Forget every future of a session; those waiting on one get Gone."""
         for request_id in [i for i, entry in self._entries.items() if entry.owner == owner]:
             self._evict(request_id)
+
+    def close(self) -> None:
+        """Answer every wait at once, so that the server can stop."""
+        self._closed = True
+        for entry in self._entries.values():
+            entry.done.set()
 
     def _missing(self, request_id: str) -> Gone | NotFound:
         prefix, _, number = request_id.rpartition("-")

@@ -69,7 +69,11 @@ def serve(
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
     with listener:
-        _Announced(config, lambda: (announce or _print_line)(url)).run(sockets=[listener])
+        _Server(
+            config,
+            on_start=lambda: (announce or _print_line)(url),
+            on_stop=service.futures.close,
+        ).run(sockets=[listener])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -104,15 +108,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-class _Announced(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+class _Server(uvicorn.Server):
+    """Says when it answers, and does not let long polls hold up its end."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        on_start: Callable[[], None],
+        on_stop: Callable[[], None],
+    ) -> None:
         super().__init__(config)
-        self._announce = announce
+        self._on_start = on_start
+        self._on_stop = on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            self._announce()
+            self._on_start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -112,3 +112,14 @@ def test_an_id_that_was_never_given_out_is_not_found() -> None:
     for request_id in ("nonsense", "", "a-b-c", other):
         with pytest.raises(NotFound):
             asyncio.run(futures.wait(request_id, 1))
+
+
+def test_closing_answers_every_wait_as_pending() -> None:
+    async def scenario() -> None:
+        futures = FutureStore()
+        waiting = asyncio.create_task(futures.wait(futures.open("key", "session"), 5))
+        await asyncio.sleep(0)
+        futures.close()
+        assert await waiting is None
+
+    asyncio.run(scenario())

@@ -154,3 +154,20 @@ def test_the_server_serves_on_when_the_thread_that_started_it_ends(tmp_path: Pat
     assert _status(f"{server.url}/api/v1/healthz") == 200
     context.__exit__(None, None, None)
     assert not _is_alive(server.pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serving_in_the_foreground_takes_any_key_and_stops_cleanly(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    code = "from recipe_runner.backends.local.server import serve; from pathlib import Path;"
+    code += f"serve(store=Path({str(tmp_path)!r}))"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process, process.stdout:
+        url = process.stdout.readline().rstrip("\n")
+        assert _status(f"{url}/api/v1/training_runs", "tml-anything") == 200
+        assert _status(f"{url}/api/v1/training_runs", "other") == 401
+        process.send_signal(number)
+        assert process.stdout.read() == ""
+        assert process.wait(20) == 0

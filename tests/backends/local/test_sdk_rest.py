@@ -12,7 +12,7 @@ import pytest
 import tinker
 from tinker import AdamParams, Datum, ModelInput, RestClient, SamplingParams, ServiceClient
 
-from recipe_runner.backends.local.launch import RunningServer, launch
+from recipe_runner.backends.local.launch import RunningServer
 
 BASE = "any/model"
 PROMPT = ModelInput.from_ints([1, 2, 3])
@@ -164,19 +164,6 @@ def test_a_closed_session_gives_back_what_it_held(server: RunningServer) -> None
     other.close("success").result()
 
 
-def test_checkpoints_outlive_the_server(tiny_model_dir: Path, tmp_path: Path) -> None:
-    with launch(store=tmp_path, model_path=tiny_model_dir) as first:
-        service = ServiceClient(base_url=first.url, api_key=first.api_key)
-        client = service.create_lora_training_client(BASE, rank=4).result()
-        state = client.save_state("s").result().path
-        sampler = client.save_weights_for_sampler("s").result().path
-    with launch(store=tmp_path, model_path=tiny_model_dir) as second:
-        service = ServiceClient(base_url=second.url, api_key=second.api_key)
-        service.create_training_client_from_state_with_optimizer(state).result()
-        assert service.create_sampling_client(model_path=sampler).result()
-        service.close("success").result()
-
-
 def _resident_mib(pid: int) -> float:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS"):
@@ -203,15 +190,12 @@ def _rl_step(client: tinker.TrainingClient) -> None:
     trained.result()
 
 
-def test_memory_stays_flat_over_rl_steps(tiny_model_dir: Path, tmp_path: Path) -> None:
-    with launch(store=tmp_path, model_path=tiny_model_dir) as server:
-        service = ServiceClient(base_url=server.url, api_key=server.api_key)
-        client = service.create_lora_training_client(BASE, rank=32).result()
-        for _ in range(60):
-            _rl_step(client)
-        before = _resident_mib(server.pid)
-        for _ in range(200):
-            _rl_step(client)
-        grown = _resident_mib(server.pid) - before
-        service.close("success").result()
+def test_memory_stays_flat_over_rl_steps(server: RunningServer, service: ServiceClient) -> None:
+    client = service.create_lora_training_client(BASE, rank=32).result()
+    for _ in range(60):
+        _rl_step(client)
+    before = _resident_mib(server.pid)
+    for _ in range(200):
+        _rl_step(client)
+    grown = _resident_mib(server.pid) - before
     assert grown < 15, f"{grown:.0f} MiB over 200 steps"
