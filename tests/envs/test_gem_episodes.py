@@ -73,7 +73,9 @@ def test_other_replies_get_less(builder: Make, run: Make, reply: Make, text: str
 def test_the_boxed_prompt_and_templates(builder: Make, run: Make, tokenizer: Any) -> None:
     def prompt(template: str) -> str:
         async def ask() -> str:
-            return await _prompt((await _envs(builder("rg:chain_sum", prompt=template)))[0], tokenizer)
+            return await _prompt(
+                (await _envs(builder("rg:chain_sum", prompt=template)))[0], tokenizer
+            )
 
         return run(ask())
 

@@ -33,13 +33,18 @@ class _JobTimeout(BaseException):
     """Not an Exception, so that a grader's `except Exception` does not swallow it."""
 
 
-def _raise_timeout(_signum: int, _frame: FrameType | None) -> None:
-    raise _JobTimeout
-
-
 @contextmanager
 def _cpu_limit(seconds: float) -> Iterator[None]:
-    # The interval repeats the signal: math graders have bare `except:` clauses.
+    """Raise _JobTimeout where the body used more, also where it swallowed the one raised in it."""
+    raised = False
+
+    def interrupt(_signum: int, _frame: FrameType | None) -> None:
+        nonlocal raised
+        raised = True
+        raise _JobTimeout
+
+    signal.signal(signal.SIGPROF, interrupt)
+    # The interval repeats the signal: several graders have bare `except:` clauses.
     signal.setitimer(signal.ITIMER_PROF, seconds, 0.5)
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds * KILL_AFTER)
     try:
@@ -47,6 +52,9 @@ def _cpu_limit(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGPROF, signal.SIG_IGN)
+    if raised:
+        raise _JobTimeout
 
 
 def _run(job: Job) -> Any:
@@ -90,7 +98,7 @@ def serve(connection: Connection) -> None:
 def main() -> None:
     # Ctrl-C on a terminal reaches the whole process group; the parent decides when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGPROF, _raise_timeout)
+    signal.signal(signal.SIGPROF, signal.SIG_IGN)
     signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
     _limit_address_space()
     serve(Connection(int(sys.argv[1])))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ STEP_CPU_SECONDS = 2.0
 
 _WALL_PER_CPU_SECOND = 10.0
 _IMPORT_SECONDS = 300.0
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 
 
 class EpisodeError(Exception):
@@ -35,27 +37,32 @@ class EpisodeTimeout(EpisodeError):
     """The environment did not answer in time and was stopped."""
 
 
+def _environment() -> dict[str, str]:
+    """Return what a worker sees: no keys, for some graders evaluate the reply as Python."""
+    public = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
+    paths = [path or os.getcwd() for path in sys.path]
+    return {
+        **public,
+        "PYTHONPATH": os.pathsep.join(paths),
+        # Three reasoning_gym datasets iterate over sets of strings.
+        "PYTHONHASHSEED": "0",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+
+
 class Worker:
     """One worker process. Not thread-safe: the pool lends it to one thread at a time."""
 
     def __init__(self) -> None:
         self._connection, theirs = Pipe()
-        paths = [path or os.getcwd() for path in sys.path]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(paths),
-            # Three reasoning_gym datasets iterate over sets of strings.
-            "PYTHONHASHSEED": "0",
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-        }
         self._process = subprocess.Popen(
             [sys.executable, "-m", "recipe_runner.envs.gem.worker", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env=_environment(),
         )
         theirs.close()
         self._await_import()
