@@ -2,7 +2,9 @@
 
 At a batch of one the time of a step is the number of operations. So query, key and value
 projections are one matrix, gate and up projections another, and the scales of the norms before
-them are multiplied into them.
+them are multiplied into them. Query and key dimensions are reordered so that the two that rotate
+together are neighbours: a rotation is then one multiplication of complex numbers, and attention,
+which only sees products of queries and keys, does not notice.
 """
 
 from __future__ import annotations
@@ -68,17 +70,17 @@ class FusedWeights:
         rotary = network.model.base_model.rotary_emb
         self._frequencies = rotary.inv_freq.float()
         self._rotary_scale = float(rotary.attention_scaling)
-        self._cos, self._sin = self._rotary_table(256)
+        self._rotations = self._rotary_table(256)
         self.num_bytes = self._own_bytes(network)
 
     def prefill(self, tokens: Tensor, cache: SlotCache, slots: list[int]) -> Tensor:
         """Hidden states [P, T, H] of right-padded prompts, whose keys and values go to `slots`."""
         num_tokens = tokens.shape[1]
         self._cover(num_tokens)
-        cos, sin = self._cos[:num_tokens, None], self._sin[:num_tokens, None]
+        rotation = self._rotations[:num_tokens, None]
         x = F.embedding(tokens, self._embedding)
         for index, layer in enumerate(self.layers):
-            q, k, v = (part.transpose(1, 2) for part in self._attention_inputs(layer, x, cos, sin))
+            q, k, v = (part.transpose(1, 2) for part in self._attention_inputs(layer, x, rotation))
             cache.write_prompts(index, slots, k, v)
             groups = self._num_heads // self._num_kv_heads
             k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
@@ -90,12 +92,12 @@ class FusedWeights:
         """Hidden states [B, H] of one more token in each of the first B slots."""
         num_rows, longest = len(tokens), int(lengths.max()) + 1
         self._cover(longest)
-        cos, sin = self._cos[lengths, None], self._sin[lengths, None]
+        rotation = self._rotations[lengths, None]
         rows = torch.arange(num_rows)
         mask = length_mask(lengths + 1, longest) if num_rows > 1 else None
         x = F.embedding(tokens, self._embedding)
         for index, layer in enumerate(self.layers):
-            q, k, v = self._attention_inputs(layer, x, cos, sin)
+            q, k, v = self._attention_inputs(layer, x, rotation)
             cache.append(index, rows, lengths, k, v)
             keys, values = cache.first(index, num_rows, longest)
             # The query heads of a key head stand where a sequence's queries would.
@@ -109,7 +111,7 @@ class FusedWeights:
         return F.linear(hidden, self._head)
 
     def _attention_inputs(
-        self, layer: _Layer, x: Tensor, cos: Tensor, sin: Tensor
+        self, layer: _Layer, x: Tensor, rotation: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Rotated queries and keys, and values, each [..., heads, dim]."""
         fused = F.linear(self._normed(x), layer.qkv, layer.qkv_bias)
@@ -118,9 +120,9 @@ class FusedWeights:
         rotated, values = torch.split(heads, [num_rotated, self._num_kv_heads], dim=-2)
         if layer.head_norm is not None:
             rotated = self._normed(rotated) * layer.head_norm
-        first, second = rotated.chunk(2, dim=-1)
-        # `sin` carries the minus sign of its first half.
-        rotated = rotated * cos + torch.cat((second, first), dim=-1) * sin
+        else:
+            rotated = rotated.contiguous()
+        rotated = (rotated.view(torch.complex64) * rotation).view(torch.float32)
         queries, keys = torch.split(rotated, [self._num_heads, self._num_kv_heads], dim=-2)
         return queries, keys, values
 
@@ -135,13 +137,13 @@ class FusedWeights:
         return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self._eps)
 
     def _cover(self, length: int) -> None:
-        if length > len(self._cos):
-            self._cos, self._sin = self._rotary_table(2 * length)
+        if length > len(self._rotations):
+            self._rotations = self._rotary_table(2 * length)
 
-    def _rotary_table(self, length: int) -> tuple[Tensor, Tensor]:
+    def _rotary_table(self, length: int) -> Tensor:
+        """Complex rotations [length, dim / 2]."""
         angles = torch.arange(length).float().unsqueeze(1) * self._frequencies
-        cos, sin = angles.cos() * self._rotary_scale, angles.sin() * self._rotary_scale
-        return torch.cat((cos, cos), -1), torch.cat((-sin, sin), -1)
+        return torch.polar(torch.full_like(angles, self._rotary_scale), angles)
 
     def _own_bytes(self, network: Network) -> int:
         """Bytes of the tensors that are not the network's own."""
@@ -156,33 +158,42 @@ class FusedWeights:
 
     def _layer(self, index: int) -> _Layer:
         attention, mlp = f"model.layers.{index}.self_attn", f"model.layers.{index}.mlp"
-        projections = [f"{attention}.{kind}_proj" for kind in "qkv"]
-        gates = [f"{mlp}.gate_proj", f"{mlp}.up_proj"]
+        has_bias = f"{attention}.q_proj.bias" in self._weights
 
         def norm(name: str) -> Tensor:
             return self._weights[f"model.layers.{index}.{name}.weight"]
 
         return _Layer(
-            qkv=self._fused(projections, "weight") * norm("input_layernorm"),
-            qkv_bias=self._fused_bias(projections),
+            qkv=self._attention_weights(attention, "weight") * norm("input_layernorm"),
+            qkv_bias=self._attention_weights(attention, "bias") if has_bias else None,
             head_norm=self._head_norm(attention),
             out=self._weights[f"{attention}.o_proj.weight"],
             out_bias=self._weights.get(f"{attention}.o_proj.bias"),
-            gate_up=self._fused(gates, "weight") * norm("post_attention_layernorm"),
-            gate_up_bias=self._fused_bias(gates),
+            gate_up=self._mlp_weights(mlp, "weight") * norm("post_attention_layernorm"),
+            gate_up_bias=(
+                self._mlp_weights(mlp, "bias") if f"{mlp}.up_proj.bias" in self._weights else None
+            ),
             down=self._weights[f"{mlp}.down_proj.weight"],
             down_bias=self._weights.get(f"{mlp}.down_proj.bias"),
         )
 
-    def _fused(self, names: list[str], kind: str) -> Tensor:
-        return torch.cat([self._weights[f"{name}.{kind}"] for name in names])
+    def _attention_weights(self, attention: str, kind: str) -> Tensor:
+        q, k, v = (self._weights[f"{attention}.{name}_proj.{kind}"] for name in "qkv")
+        return torch.cat((self._paired(q), self._paired(k), v))
 
-    def _fused_bias(self, names: list[str]) -> Tensor | None:
-        return self._fused(names, "bias") if f"{names[0]}.bias" in self._weights else None
+    def _paired(self, rows: Tensor) -> Tensor:
+        """Rows [heads * dim, ...] with dimension i of each head before dimension i + dim / 2."""
+        halves = rows.view(-1, 2, self._head_dim // 2, *rows.shape[1:])
+        return halves.transpose(1, 2).reshape(rows.shape)
+
+    def _mlp_weights(self, mlp: str, kind: str) -> Tensor:
+        return torch.cat([self._weights[f"{mlp}.{name}_proj.{kind}"] for name in ("gate", "up")])
 
     def _head_norm(self, attention: str) -> Tensor | None:
         if f"{attention}.q_norm.weight" not in self._weights:
             return None
-        q_norm = self._weights[f"{attention}.q_norm.weight"].expand(self._num_heads, -1)
-        k_norm = self._weights[f"{attention}.k_norm.weight"].expand(self._num_kv_heads, -1)
+        q_norm, k_norm = (
+            self._paired(self._weights[f"{attention}.{name}_norm.weight"]) for name in "qk"
+        )
+        q_norm, k_norm = q_norm.expand(self._num_heads, -1), k_norm.expand(self._num_kv_heads, -1)
         return torch.cat((q_norm, k_norm))

@@ -121,7 +121,7 @@ def test_decoding_equals_forward_passes(name: str, tmp_path: Path) -> None:
             torch.testing.assert_close(
                 logits.log_softmax(-1), naive_logprobs(network, prompt), rtol=0, atol=1e-4
             )
-        for step in range(9):
+        for step in range(6):
             tokens = [20 + step + row for row in range(5)]
             logits = decoder.step(tokens, [len(sequence) for sequence in sequences])
             for sequence, token, row in zip(sequences, tokens, logits, strict=True):
@@ -145,7 +145,7 @@ class Row:
 
 
 def frequencies(row_settings: dict[str, float], logits: list[float]) -> list[float]:
-    count = 4000
+    count = 2000
     rows = [Row((i + 0.5) / count, **row_settings) for i in range(count)]  # type: ignore[arg-type]
     tokens, _ = choose(torch.tensor([logits]).repeat(count, 1), rows)
     return [tokens.count(token) / count for token in range(len(logits))]
@@ -321,11 +321,11 @@ def test_stop_strings_end_a_sequence_at_the_token_that_completes_them(network: N
 
 def test_without_stops_the_end_of_sequence_token_stops(network: Network) -> None:
     end = network.model.config.eos_token_id
-    results = run(sampler(network), SampleRequest(PROMPTS[0], 64, 128))[0].sequences
+    results = run(sampler(network), SampleRequest(PROMPTS[0], 48, 64))[0].sequences
     ended = [s for s in results if s.stop_reason == "stop"]
     assert ended
     assert all(s.tokens[-1] == end and end not in s.tokens[:-1] for s in ended)
-    free = run(sampler(network), SampleRequest(PROMPTS[0], 64, 128, stop=[]))[0].sequences
+    free = run(sampler(network), SampleRequest(PROMPTS[0], 48, 64, stop=[]))[0].sequences
     assert all(s.stop_reason == "length" for s in free)
 
 
