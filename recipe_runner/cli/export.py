@@ -27,7 +27,7 @@ def export(
 
     from recipe_runner.compile import compile_plan
     from recipe_runner.compile.export import to_json_tree
-    from recipe_runner.runs.execute import unstarted_target
+    from recipe_runner.runs.training import unstarted_target
 
     job = compile_plan(plan, unstarted_target(plan))
     click.echo(json.dumps(to_json_tree(job), indent=2))

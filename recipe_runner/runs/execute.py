@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import importlib
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from recipe_runner.backends import Connection, backend
-from recipe_runner.compile import Target, compile_plan
-from recipe_runner.compile.job import METHODS
+from recipe_runner.backends import backend
 from recipe_runner.errors import Interrupted, UsageError
 from recipe_runner.planning import Plan
 from recipe_runner.runs import registry
-from recipe_runner.runs.console import captured_output
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.files import read_json_lines
 from recipe_runner.runs.manifest import State, new_attempt, now, package_versions
-from recipe_runner.runs.progress import Curve, headline, watch
+from recipe_runner.runs.progress import Curve, headline
 from recipe_runner.runs.resume import Position, align
+from recipe_runner.runs.training import train
 from schemas.backend import backend_kind
-from schemas.rl import RlRecipe
 
 OnExisting = Literal["resume", "new", "fail"]
 Announce = Callable[[str], None]
@@ -63,7 +54,7 @@ def execute(
         _announce_start(announce, plan, run, resumed, position)
         curve = _curve_so_far(plan, run)
         with _recorded_attempt(run, position):
-            _train(plan, run, position, curve)
+            train(plan, run, position, curve)
     return Outcome(run, curve)
 
 
@@ -134,108 +125,3 @@ def _recorded_attempt(run: RunDirectory, position: Position) -> Iterator[None]:
         explained.add_note(f"details: {run.output_file}")
         raise explained from error
     record("done")
-
-
-def _train(plan: Plan, run: RunDirectory, position: Position, curve: Curve) -> None:
-    """Bring the backend up and run the Cookbook's loop, with the terminal kept for the display."""
-    from recipe_runner.runs.loggers import wandb_environment
-    from recipe_runner.runs.progress.display import make_display
-
-    chosen = backend(backend_kind(plan.recipe.backend))
-    root = Path(plan.recipe.logging.dir)
-    importing = _import_in_background(METHODS[plan.recipe.method])
-    with ExitStack() as stack:
-        stack.enter_context(_terminated_like_interrupted())
-        terminal = stack.enter_context(captured_output(run.output_file))
-        display = make_display(terminal, plan.recipe.steps, position.step)
-        on_row = stack.enter_context(_row_logger(plan, run))
-        stack.enter_context(watch(run.metrics_file, curve, display, on_row))
-        connection = stack.enter_context(
-            chosen.connect(plan, store=root / ".local", log=run.backend_log)
-        )
-        stack.enter_context(_environment(_key(connection) | wandb_environment(plan, run.path.name)))
-        importing.join()
-        job = compile_plan(plan, _target(plan, run.path, connection.base_url, root))
-        asyncio.run(job.run())
-
-
-@contextmanager
-def _row_logger(
-    plan: Plan, run: RunDirectory
-) -> Iterator[Callable[[dict[str, object]], None] | None]:
-    if plan.recipe.logging.trackio is None and plan.recipe.logging.wandb is None:
-        yield None
-        return
-    from recipe_runner.runs.loggers import trackio_logger
-
-    with trackio_logger(plan, run.path.name) as log:
-        yield log
-
-
-def _target(plan: Plan, log_path: Path, base_url: str | None, root: Path) -> Target:
-    recipe = plan.recipe
-    reference = recipe.kl.reference.load_from if isinstance(recipe, RlRecipe) else None
-    return Target(
-        log_path=log_path,
-        base_url=base_url,
-        load_from=resolve_checkpoint(root, recipe.model.load_from),
-        kl_reference=resolve_checkpoint(root, reference),
-    )
-
-
-def unstarted_target(plan: Plan) -> Target:
-    """Return the target of a plan that has no run directory and no server yet."""
-    recipe = plan.recipe
-    root = Path(recipe.logging.dir)
-    return _target(plan, root / recipe.name / "RUN", _configured_url(plan), root)
-
-
-def _configured_url(plan: Plan) -> str | None:
-    return getattr(plan.recipe.backend, "base_url", None)
-
-
-def resolve_checkpoint(root: Path, reference: str | None) -> str | None:
-    """Return the `tinker://` path of a `load_from` value."""
-    if reference is None or reference.startswith("tinker://"):
-        return reference
-    return registry.checkpoint_path(root, reference)
-
-
-def _key(connection: Connection) -> dict[str, str]:
-    """Variables for the SDK, and quiet progress bars in the run's output file."""
-    key = {} if connection.api_key is None else {"TINKER_API_KEY": connection.api_key}
-    return {"TQDM_DISABLE": "1", **key}
-
-
-def _import_in_background(module: str) -> threading.Thread:
-    """Import a method's compiler, and torch with it, while the backend starts."""
-    thread = threading.Thread(target=importlib.import_module, args=(module,), daemon=True)
-    thread.start()
-    return thread
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """Treat SIGTERM like Ctrl-C, so that the record and the backend end in order."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -18,9 +18,9 @@ from recipe_runner.compile.export import to_json_tree
 from recipe_runner.compile.job import METHODS as COMPILERS
 from recipe_runner.language import load
 from recipe_runner.planning import Served, make_plan
-from recipe_runner.runs.execute import unstarted_target
 from recipe_runner.runs.loggers import wandb_environment
 from recipe_runner.runs.manifest import new_manifest
+from recipe_runner.runs.training import unstarted_target
 from schemas import METHODS
 from schemas.rl import RlRecipe
 from schemas.sft import SftRecipe
