@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 Flags = Mapping[str, Sequence[str]]
 
 MAX_WIDTH = 140
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _WORD = re.compile(r"""[^\s,:{}\[\]"']+""")
 _COLOURS = {"error": "red", "warning": "yellow"}
 
@@ -79,13 +78,13 @@ def flag_texts(argv: Sequence[str]) -> dict[str, list[str]]:
 
 @lru_cache(maxsize=64)
 def _lines_of(file: str) -> list[str]:
-    from recipe_runner.language.files import MAX_BYTES
+    from recipe_runner.language.files import LINE_BREAK, MAX_BYTES
 
     try:
         if not os.path.isfile(file) or os.path.getsize(file) > MAX_BYTES:
             return []
         with open(file, encoding="utf-8-sig", newline="") as stream:
-            return _LINE_BREAK.split(stream.read())
+            return LINE_BREAK.split(stream.read())
     except (OSError, ValueError):
         return []
 

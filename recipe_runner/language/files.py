@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from recipe_runner.language.diagnostics import Diagnostic, Place, RecipeError, R
 MAX_BYTES = 128 * 1024
 SUFFIXES = (".yaml", ".yml")
 PARTS_DIRECTORY = "_base"
+# What YAML counts as the end of a line.
+LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 def shown(path: str | Path) -> str:
@@ -82,7 +85,7 @@ def _decode(data: bytes, file: str, report: Report) -> str | None:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8", errors="replace").split("\n")
+        before = LINE_BREAK.split(data[: error.start].decode("utf-8-sig"))
         report.add(
             Place(file, len(before), len(before[-1]) + 1),
             (),

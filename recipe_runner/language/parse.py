@@ -12,6 +12,7 @@ from ruamel.yaml import events as ev
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from recipe_runner.language.diagnostics import Place, Report, dotted
+from recipe_runner.language.files import LINE_BREAK
 from recipe_runner.language.scalars import resolve_plain
 from recipe_runner.language.syntax_messages import explain_syntax_error
 from recipe_runner.language.tree import Entry, Node, Path
@@ -183,6 +184,8 @@ class _Composer:
         depth = 1
         while depth:
             inner = next(self._events)
+            if depth > MAX_DEPTH:
+                self._fail(inner, "depth", f"nested more than {MAX_DEPTH} levels deep", path)
             depth += isinstance(inner, ev.MappingStartEvent | ev.SequenceStartEvent)
             depth -= isinstance(inner, ev.MappingEndEvent | ev.SequenceEndEvent)
         source = self._text[event.start_mark.index : inner.end_mark.index]
@@ -245,9 +248,6 @@ class _Composer:
     def _place_of_index(self, index: int) -> Place:
         before = LINE_BREAK.split(self._text[:index])
         return self._locate(index, len(before) - 1, len(before[-1]))
-
-
-LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 def _short_tag(tag: str) -> str:

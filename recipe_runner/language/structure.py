@@ -12,6 +12,7 @@ from recipe_runner.language.tree import Node, Path, plain
 from recipe_runner.language.wording import show
 from schemas import METHODS, Recipe, parse_recipe
 from schemas.common import CommonKeys
+from schemas.recipe import FUTURE_METHODS
 
 LATEST_VERSION = 1
 
@@ -50,8 +51,15 @@ def _check_version_type(root: Node, report: Report) -> None:
 
 
 def _common_part(tree: dict[str, object]) -> dict[str, object]:
-    """Return the keys that every method has, for a recipe whose method is not known here."""
-    return {key: value for key, value in tree.items() if key in CommonKeys.model_fields}
+    """Return what can be checked of a recipe whose method is not known here.
+
+    These are the keys that every method has, and those that no method has.
+    """
+    of_methods = {key for model in METHODS.values() for key in model.model_fields}
+    if tree.get("method") in FUTURE_METHODS:
+        of_methods |= tree.keys()
+    common = CommonKeys.model_fields
+    return {key: value for key, value in tree.items() if key in common or key not in of_methods}
 
 
 def _is_later_version(root: Node, report: Report) -> bool:

@@ -77,7 +77,7 @@ def type_hint(slot: Slot, node: Node | None) -> str | None:
         return None
     value = node.value
     wanted = {branch.type for branch in slot.branches()}
-    if isinstance(value, str):
+    if isinstance(value, str) and not any(get_origin(w) is list for w in wanted):
         return _hint_for_text(value, wanted, quoted=node.text is None)
     if isinstance(value, float) and int in wanted and value == int(value):
         return f"write {int(value)}"

@@ -56,7 +56,7 @@ def test_mistakes_are_reported_where_they_were_written(problems, base: str) -> N
         ("recipe.yaml", "unknown-key", 3, "model.lora_rang"),
         ("--set", "unknown-key", 2, "rollout.group_sise"),
     ]
-    assert [d.column for d in found] == [12, 8, 16, 9]
+    assert [d.column for d in found] == [12, 8, 22, 9]
 
 
 def test_cycles_and_missing_parents(problems, base: str) -> None:
@@ -68,7 +68,7 @@ def test_cycles_and_missing_parents(problems, base: str) -> None:
         ("b.yaml", "not-a-mapping", 1, ""),
         ("recipe.yaml", "unknown-key", 1, "steeps"),
         ("recipe.yaml", "missing-file", 2, "extends"),
-    ] or {d.code for d in found} == {"not-a-mapping", "missing-file"}
+    ]
 
 
 @pytest.mark.parametrize("flag", ["steps", "=3", "a..b=3", "steps=[", "extends=x", "steps=!!str 3"])

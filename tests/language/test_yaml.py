@@ -56,7 +56,7 @@ def test_scalars_follow_yaml_1_2(text: str, value: object) -> None:
         ('version: 1\nname: "\\UFFFFFFFF"\n', "syntax", 2, 8),
         ("version: 1\n---\nversion: 1\n", "syntax", 2, 1),
         ("%YAML 1.1\n---\nversion: 1\n", "syntax", 2, 1),
-        (BOMB, "alias-limit", 3, 32),
+        (BOMB, "alias-limit", 3, 40),
         ("a: " + "[" * 2000 + "]" * 2000, "depth", 1, 44),
     ],
 )
