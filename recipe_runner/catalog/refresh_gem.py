@@ -30,6 +30,8 @@ NOTES = {
     "WordSearchEnv": _NLTK,
     "ReasoningGymEnv": _UNBOXED,
 }
+_SLOW_ROOMS = "an 8×8 room can take minutes to make; after 30 s it counts as env_timeout"
+ID_NOTES = {"game:Sokoban-v0-hard": _SLOW_ROOMS, "game:Sokoban-v0-random": _SLOW_ROOMS}
 BROKEN = {
     "game:FifteenPuzzle-v0-random": "GEM squares a number of rows that it has not drawn yet",
     "game:Crosswords-v0-random": "GEM looks up words for a difficulty that it has not drawn yet",
@@ -58,7 +60,10 @@ def render(data: dict[str, Any]) -> str:
     """One line an entry, so that a change of the packages shows as a readable diff."""
     sections = []
     for section, rows in data.items():
-        lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(rows[key])}" for key in sorted(rows))
+        lines = ",\n".join(
+            f"  {json.dumps(key)}: {json.dumps(rows[key], ensure_ascii=False)}"
+            for key in sorted(rows)
+        )
         sections.append(f" {json.dumps(section)}: {{\n{lines}\n }}")
     return "{\n" + ",\n".join(sections) + "\n}\n"
 
@@ -103,8 +108,9 @@ def _id_rows(class_name: str, specs: Iterable[Any]) -> dict[str, dict[str, Any]]
 
 def _id_row(class_name: str, spec: Any) -> dict[str, Any]:
     row: dict[str, Any] = {}
-    if class_name in NOTES:
-        row["note"] = NOTES[class_name]
+    note = ID_NOTES.get(spec.id) or NOTES.get(class_name)
+    if note:
+        row["note"] = note
     broken = BROKEN.get(spec.id) or _UNSUPPORTED.get(class_name)
     if broken:
         row["broken"] = broken

@@ -19,6 +19,7 @@ SEED_SPACE = 1 << 32
 """numpy takes seeds from 0 to 2^32-1; the lower half is for training, the upper for evaluation."""
 
 _HALF = SEED_SPACE // 2
+_STRIDE = 0x4F1BBCDD  # odd, so that its multiples go through the whole half; 2^31 / golden ratio
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,10 @@ class ItemSource(Protocol):
 
 @dataclass(frozen=True)
 class ProceduralItems:
-    """Consecutive seeds from a base that depends on the recipe's seed.
+    """Seeds at equal distances from a base that depends on the recipe's seed.
 
-    No seed returns before 2^31 items, and none of training is one of evaluation.
+    No seed returns before 2^31 items, and none of training is one of evaluation. Neighbours are far
+    apart because some environments try seed + 1, seed + 2, … where a seed gives nothing (Sokoban).
     """
 
     recipe_seed: int
@@ -62,7 +64,7 @@ class ProceduralItems:
         return None
 
     def at(self, position: int) -> Procedural:
-        seed = (_base(self.recipe_seed) + position) % _HALF
+        seed = (_base(self.recipe_seed) + position * _STRIDE) % _HALF
         return Procedural(seed + _HALF if self.held_out else seed)
 
 
