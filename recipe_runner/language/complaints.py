@@ -37,7 +37,7 @@ class Complaints:
         `start` is what was validated.
         """
         errors = error.errors(include_url=False)
-        details = [(locate(e["loc"], self._root, start), e) for e in errors]
+        details = [(locate(e["loc"], start), e) for e in errors]
         details = [(path, e) for path, e in details if not is_broken(self._root, path)]
         for path, detail in details:
             if detail["type"] == "extra_forbidden":

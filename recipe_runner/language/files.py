@@ -10,7 +10,7 @@ from pathlib import Path
 
 from recipe_runner.language.diagnostics import Diagnostic, Place, RecipeError, Report
 
-MAX_BYTES = 128 * 1024
+MAX_BYTES = 64 * 1024
 SUFFIXES = (".yaml", ".yml")
 PARTS_DIRECTORY = "_base"
 # What YAML counts as the end of a line.

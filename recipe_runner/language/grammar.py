@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, Discriminator, Tag
 from pydantic.fields import FieldInfo
 
-from recipe_runner.language.tree import Node, Path, plain
+from recipe_runner.language.tree import Node, Path, node_at, plain
 from schemas import METHODS, Recipe
 
 Model = type[BaseModel]
@@ -148,7 +148,7 @@ def slots_at(root: Node | None, path: Path, start: Slot = ROOT) -> list[Slot]:
     node = root
     current = choose(start, node)
     for part in path:
-        node = None if node is None else _step(node, part)
+        node = None if node is None else node_at(node, (part,))
         below = [c for s in current if (c := child(s, part)) is not None]
         current = [deeper for c in below for deeper in choose(c, node)]
     return current
@@ -160,10 +160,6 @@ def union_at(root: Node | None, path: Path) -> Slot | None:
         return ROOT
     parents = slots_at(root, path[:-1])
     return next((c for p in parents if (c := child(p, path[-1])) is not None), None)
-
-
-def _step(node: Node, part: str | int) -> Node | None:
-    return next((below for key, below in node.children() if key == part), None)
 
 
 def keys_at(root: Node, path: Path) -> list[str]:
@@ -202,10 +198,9 @@ def _key_paths(start: Slot, path: Path) -> Iterator[Path]:
                 yield from _key_paths(below, (*path, key))
 
 
-def locate(location: tuple[str | int, ...], root: Node, start: Slot = ROOT) -> Path:
+def locate(location: tuple[str | int, ...], start: Slot = ROOT) -> Path:
     """Return the path that one of pydantic's locations means: without names of branches."""
     path: list[str | int] = []
-    node: Node | None = root
     current: Slot | None = start
     parts = list(location)
     while parts:
@@ -219,7 +214,6 @@ def locate(location: tuple[str | int, ...], root: Node, start: Slot = ROOT) -> P
             continue
         path.append(part)
         current = None if current is None else child(current, part)
-        node = None if node is None else _step(node, part)
     return tuple(path)
 
 

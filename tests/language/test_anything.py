@@ -106,7 +106,35 @@ SCALARS = st.one_of(
 KEYS = st.one_of(
     st.text(max_size=8),
     st.sampled_from(
-        ["version", "method", "model", "env", "kind", "name", "rollout", "loss", "config", "vars", "optimizer", "learning_rate", "extends", "variants", "matrix", "include", "exclude", "backend", "data", "execution", "steps", "rl", "sft", "gem", "eval", "id", "kwargs"]
+        [
+            "version",
+            "method",
+            "model",
+            "env",
+            "kind",
+            "name",
+            "rollout",
+            "loss",
+            "config",
+            "vars",
+            "optimizer",
+            "learning_rate",
+            "extends",
+            "variants",
+            "matrix",
+            "include",
+            "exclude",
+            "backend",
+            "data",
+            "execution",
+            "steps",
+            "rl",
+            "sft",
+            "gem",
+            "eval",
+            "id",
+            "kwargs",
+        ]
     ),
 )
 TREES = st.recursive(
