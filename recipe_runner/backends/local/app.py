@@ -159,7 +159,7 @@ class Handlers:
         from recipe_runner.backends.local.wire import decode_forward_backward
 
         call = decode_forward_backward(body)
-        answer = service.in_order(
+        answer = service.jobs.in_order(
             call.model_id, call.seq_id, lambda: service.forward_backward(call)
         )
         return JSONResponse(answer)
@@ -188,11 +188,11 @@ class Handlers:
 
     async def create_sampling_session(self, request: Request) -> Response:
         wanted = _parse(requests.CreateSamplingSession, await request.body())
-        return JSONResponse(await self._service.create_sampling_session(wanted))
+        return JSONResponse(await self._service.sampling.open_session(wanted))
 
     async def asample(self, request: Request) -> Response:
         wanted = _parse(requests.Sample, await request.body())
-        return JSONResponse(self._service.sample(wanted))
+        return JSONResponse(self._service.sampling.sample(wanted))
 
     async def retrieve_future(self, request: Request) -> Response:
         wanted = _parse(requests.RetrieveFuture, await request.body())
@@ -218,7 +218,7 @@ class Handlers:
         async def parse_and_work() -> Payload:
             return await work(_parse(parser, body))
 
-        return JSONResponse(self._service.in_order(model_id, seq_id, parse_and_work))
+        return JSONResponse(self._service.jobs.in_order(model_id, seq_id, parse_and_work))
 
 
 def _fields(body: bytes) -> dict[str, Any]:

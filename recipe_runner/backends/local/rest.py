@@ -12,9 +12,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from recipe_runner.backends.local import requests
+from recipe_runner.backends.local.checkpoints import Checkpoint, CheckpointPath, Kind, Run
 from recipe_runner.backends.local.http_errors import BadRequest
 from recipe_runner.backends.local.models import SHIPPED_NAME
-from recipe_runner.backends.local.store import Checkpoint, CheckpointPath, Kind, Run, Store
+from recipe_runner.backends.local.store import Store
 
 if TYPE_CHECKING:
     from recipe_runner.backends.local.service import Service

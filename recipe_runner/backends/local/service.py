@@ -8,21 +8,24 @@ even by a refusal, so those always get a future.
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import logging
+import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from recipe_runner.backends.local import requests
-from recipe_runner.backends.local.errors import EngineError
+from recipe_runner.backends.local.checkpoints import CheckpointPath, Kind, Lora, Run
 from recipe_runner.backends.local.futures import FutureStore, Payload
-from recipe_runner.backends.local.http_errors import ApiError, BadRequest
+from recipe_runner.backends.local.http_errors import BadRequest
+from recipe_runner.backends.local.jobs import Answer, Jobs, json_payload
 from recipe_runner.backends.local.samplers import SamplerPool
+from recipe_runner.backends.local.sampling_service import SamplingService
 from recipe_runner.backends.local.sequencer import Sequencer
 from recipe_runner.backends.local.sessions import Model, Registry, Sampler, Session
-from recipe_runner.backends.local.store import CheckpointPath, Kind, Lora, Run, Store
+from recipe_runner.backends.local.store import Store
 
 if TYPE_CHECKING:
     from recipe_runner.backends.local.engine import Engine
@@ -30,11 +33,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Answer = dict[str, Any]
-Work = Callable[[], Awaitable[Payload]]
-
-REAP_EVERY_S = 30.0
-DEFAULT_MAX_TOKENS = 1024
+TIDY_EVERY_S = 30.0
 
 
 class Service:
@@ -47,19 +46,38 @@ class Service:
         self._samplers = SamplerPool(self.registry, store)
         self._build_engine = build_engine
         self._engine: asyncio.Future[Engine] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._adding: dict[str, asyncio.Future[None]] = {}
+        self.jobs = Jobs(self.registry, self.futures)
+        self.sampling = SamplingService(
+            registry=self.registry,
+            store=store,
+            pool=self._samplers,
+            jobs=self.jobs,
+            engine=self.engine,
+        )
 
     # Life
 
     def start(self) -> None:
         """Import and build the engine in the background, and watch for silent clients."""
-        self._engine = asyncio.ensure_future(asyncio.to_thread(self._build_engine))
-        self._spawn(self._reap())
+        loop = asyncio.get_running_loop()
+        self._engine = loop.create_future()
+        # A daemon thread: a server that is stopped before torch is imported ends at once.
+        build = threading.Thread(target=self._build, args=(loop, self._engine), daemon=True)
+        build.start()
+        self.jobs.spawn(self._tidy_often())
+
+    def _build(self, loop: asyncio.AbstractEventLoop, ready: asyncio.Future[Engine]) -> None:
+        outcome: Callable[[], None]
+        try:
+            outcome = partial(ready.set_result, self._build_engine())
+        except Exception as error:
+            logger.exception("the engine could not be built")
+            outcome = partial(ready.set_exception, error)
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(outcome)
 
     async def stop(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
+        self.jobs.cancel_all()
         if self._engine is not None and self._engine.done() and not self._engine.exception():
             await asyncio.to_thread(self._engine.result().close)
 
@@ -71,19 +89,26 @@ class Service:
         """Release what a session holds; its saved checkpoints stay."""
         session.finished = True
         engine = await self.engine()
-        for model_id in list(session.model_ids):
-            await self._unload(engine, self.registry.models[model_id])
-        for sampler_id in list(session.sampler_ids):
-            await self._samplers.drop(engine, self.registry.samplers[sampler_id])
+        while session.model_ids:
+            await self._unload(engine, self.registry.models[session.model_ids[-1]])
+        while session.sampler_ids:
+            await self._samplers.drop(engine, self.registry.samplers[session.sampler_ids[-1]])
         self.futures.drop_owner(session.session_id)
 
-    async def _reap(self) -> None:
+    async def _tidy_often(self) -> None:
         while True:
-            await asyncio.sleep(REAP_EVERY_S)
-            for session in self.registry.abandoned():
-                logger.warning("releasing session %s: no heartbeat", session.session_id)
-                await self.finish_session(session)
-            await asyncio.to_thread(self.store.sweep)
+            await asyncio.sleep(TIDY_EVERY_S)
+            try:
+                await self._tidy()
+            except Exception:
+                # A full disk now must not end the tidying for good.
+                logger.exception("tidying up failed; trying again in %.0f s", TIDY_EVERY_S)
+
+    async def _tidy(self) -> None:
+        for session in self.registry.abandoned():
+            logger.warning("releasing session %s: no heartbeat", session.session_id)
+            await self.finish_session(session)
+        await asyncio.to_thread(self.store.sweep)
 
     # Models
 
@@ -127,21 +152,23 @@ class Service:
             engine = await self.engine()
             spec = LoraSpec(**vars(run.lora))
             source = await _wrap(engine.create_model(run.model_id, run.base_model, spec))
-            if load is not None:
-                try:
+            try:
+                if load is not None:
                     await self._import_state(engine, run.model_id, load)
-                except BaseException:
-                    await _wrap(engine.unload_model(run.model_id))
-                    raise
+                # The client may have closed the session meanwhile.
+                self.registry.session(session.session_id)
+            except BaseException:
+                await _wrap(engine.unload_model(run.model_id))
+                raise
             await asyncio.to_thread(self.store.put_run, run)
             logger.info("model %s: %s", run.model_id, source.note)
             self.registry.add_model(
                 Model(run, session.session_id, source, Sequencer(), last_request=time.time())
             )
             kind = "create_model" if load is None else "load_weights"
-            return _json({"model_id": run.model_id, "type": kind})
+            return json_payload({"model_id": run.model_id, "type": kind})
 
-        return self._submit(("create", run.model_id), session.session_id, work)
+        return self.jobs.submit(("create", run.model_id), session.session_id, work)
 
     async def _import_state(
         self, engine: Engine, model_id: str, request: requests.LoadWeights
@@ -157,9 +184,9 @@ class Service:
 
         async def work() -> Payload:
             await self._unload(await self.engine(), model)
-            return _json({"model_id": model_id, "type": "unload_model"})
+            return json_payload({"model_id": model_id, "type": "unload_model"})
 
-        return self._submit(("unload", model_id), model.session_id, work)
+        return self.jobs.submit(("unload", model_id), model.session_id, work)
 
     async def _unload(self, engine: Engine, model: Model) -> None:
         model_id = model.run.model_id
@@ -170,18 +197,6 @@ class Service:
         await _wrap(engine.unload_model(model_id))
 
     # Training, in the order of the client's sequence numbers
-
-    def in_order(self, model_id: str, seq_id: int, work: Work) -> Answer:
-        """Queue work of a model; a repeated submission gets the first one's request id."""
-        model = self.registry.model(model_id)
-        model.last_request = time.time()
-        key = ("train", model_id, seq_id)
-        request_id = self.futures.find(key)
-        if request_id is None:
-            model.sequencer.check(seq_id)
-            request_id = self.futures.open(key, model.session_id)
-            model.sequencer.submit(seq_id, partial(self._finish, request_id, work))
-        return {"request_id": request_id, "model_id": model_id}
 
     async def forward_backward(self, call: ForwardBackwardCall) -> Payload:
         from recipe_runner.backends.local.wire import encode_forward_backward
@@ -199,17 +214,17 @@ class Service:
 
         engine = await self.engine()
         adam = Adam(**request.adam().model_dump())
-        return _json({"metrics": await _wrap(engine.optim_step(request.model_id, adam))})
+        return json_payload({"metrics": await _wrap(engine.optim_step(request.model_id, adam))})
 
     async def save_weights(self, request: requests.SaveWeights) -> Payload:
         path = await self._save(request, "weights", overwrite=request.overwrite)
-        return _json({"path": str(path), "type": "save_weights"})
+        return json_payload({"path": str(path), "type": "save_weights"})
 
     async def save_weights_for_sampler(self, request: requests.SaveWeightsForSampler) -> Payload:
         kind = "save_weights_for_sampler"
         if request.path is not None:
             path = await self._save(request, "sampler_weights", overwrite=False)
-            return _json({"path": str(path), "type": kind})
+            return json_payload({"path": str(path), "type": kind})
         if request.sampling_session_seq_id is None:
             raise BadRequest("save_weights_for_sampler needs path or sampling_session_seq_id")
         model = self.registry.model(request.model_id)
@@ -222,7 +237,7 @@ class Service:
         if sampler.sampler_id in self.registry.samplers:
             raise BadRequest(f"sampler {sampler.sampler_id} exists already")
         await self._samplers.add_snapshot(await self.engine(), sampler, request.model_id)
-        return _json({"sampling_session_id": sampler.sampler_id, "type": kind})
+        return json_payload({"sampling_session_id": sampler.sampler_id, "type": kind})
 
     async def _save(
         self,
@@ -253,97 +268,13 @@ class Service:
         """Onto a live model."""
         assert request.model_id is not None
         await self._import_state(await self.engine(), request.model_id, request)
-        return _json({"path": request.path, "model_id": request.model_id, "type": "load_weights"})
-
-    # Sampling
-
-    async def create_sampling_session(self, request: requests.CreateSamplingSession) -> Answer:
-        session = self.registry.session(request.session_id)
-        sampler_id = f"{session.session_id}:sample:{request.sampling_session_seq_id}"
-        if sampler_id not in self.registry.samplers:
-            await self._add_sampler_once(self._sampler(sampler_id, request))
-        return {"sampling_session_id": sampler_id, "type": "create_sampling_session"}
-
-    async def _add_sampler_once(self, sampler: Sampler) -> None:
-        # The SDK repeats a submission that takes too long; the repetition waits for the first.
-        engine = await self.engine()
-        adding = self._adding.get(sampler.sampler_id)
-        if adding is None:
-            adding = asyncio.ensure_future(self._samplers.add(engine, sampler))
-            self._adding[sampler.sampler_id] = adding
-            adding.add_done_callback(lambda _: self._adding.pop(sampler.sampler_id))
-        await asyncio.shield(adding)
-
-    def _sampler(self, sampler_id: str, request: requests.CreateSamplingSession) -> Sampler:
-        if request.model_path is None:
-            if not request.base_model:
-                raise BadRequest("a sampling session needs model_path or base_model")
-            return Sampler(sampler_id, request.session_id, request.base_model)
-        checkpoint = self.store.checkpoint(CheckpointPath.parse(request.model_path))
-        if request.base_model not in (None, checkpoint.base_model):
-            raise BadRequest(
-                f"{request.model_path} was trained from {checkpoint.base_model}, not from "
-                f"{request.base_model}"
-            )
-        return Sampler(
-            sampler_id, request.session_id, checkpoint.base_model, model_path=checkpoint.path
+        return json_payload(
+            {"path": request.path, "model_id": request.model_id, "type": "load_weights"}
         )
-
-    def sample(self, request: requests.Sample) -> Answer:
-        sampler = self.registry.sampler(request.sampling_session_id)
-        prompt = request.prompt.token_ids()
-        _check_prompt(request, prompt)
-
-        async def work() -> Payload:
-            from recipe_runner.backends.local.wire import encode_sample
-
-            engine = await self.engine()
-            wanted = _engine_request(request, prompt)
-            result = await self._samplers.sample(engine, sampler, wanted)
-            return encode_sample(result, last_n=request.prompt_logprobs_last_n)
-
-        key = ("sample", sampler.sampler_id, request.seq_id)
-        answer = self._submit(key, sampler.session_id, work)
-        request_id = answer["request_id"]
-        ids = [f"{request_id}.{index}" for index in range(request.num_samples)]
-        return {**answer, "sample_sequence_ids": ids}
-
-    # Futures
-
-    def _submit(self, key: Hashable, owner: str, work: Work) -> Answer:
-        request_id = self.futures.find(key)
-        if request_id is None:
-            request_id = self.futures.open(key, owner)
-            self._spawn(self._finish(request_id, work))
-        return {"request_id": request_id}
-
-    async def _finish(self, request_id: str, work: Work) -> None:
-        try:
-            payload = await work()
-        except (EngineError, ApiError) as error:
-            payload = _json({"error": str(error), "category": "user"})
-        except asyncio.CancelledError:
-            payload = _json({"error": "the model or its session was closed", "category": "user"})
-            self.futures.resolve(request_id, payload)
-            raise
-        except Exception as error:
-            logger.exception("request %s failed", request_id)
-            text = f"{type(error).__name__}: {error}"
-            payload = _json({"error": f"fault in the local backend: {text}", "category": "server"})
-        self.futures.resolve(request_id, payload)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _wrap(future: Any) -> Awaitable[Any]:
     return asyncio.wrap_future(future)
-
-
-def _json(value: Answer) -> Payload:
-    return Payload(json.dumps(value).encode())
 
 
 def _texts(metadata: dict[str, Any] | None) -> dict[str, str] | None:
@@ -355,32 +286,3 @@ def _training_path(text: str) -> CheckpointPath:
     if path.kind != "weights":
         raise BadRequest(f"{text} holds weights for sampling; training starts from save_state's")
     return path
-
-
-def _check_prompt(request: requests.Sample, prompt: list[int]) -> None:
-    if not prompt:
-        raise BadRequest("an empty prompt")
-    last_n = request.prompt_logprobs_last_n
-    if last_n is not None and not (request.prompt_logprobs and last_n < len(prompt)):
-        raise BadRequest(
-            f"prompt_logprobs_last_n={last_n} needs prompt_logprobs and a prompt longer than that"
-        )
-
-
-def _engine_request(request: requests.Sample, prompt: list[int]) -> Any:
-    from recipe_runner.backends.local.api import SampleRequest
-
-    params = request.sampling_params
-    stop = [params.stop] if isinstance(params.stop, str) else params.stop
-    return SampleRequest(
-        prompt=prompt,
-        num_samples=request.num_samples,
-        max_tokens=params.max_tokens or DEFAULT_MAX_TOKENS,
-        temperature=params.temperature,
-        top_p=params.top_p,
-        top_k=params.top_k,
-        stop=stop,
-        seed=params.seed,
-        prompt_logprobs=bool(request.prompt_logprobs),
-        topk_prompt_logprobs=request.topk_prompt_logprobs,
-    )

@@ -7,10 +7,10 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+from recipe_runner.backends.local.checkpoints import CheckpointPath, Lora, Run
 from recipe_runner.backends.local.http_errors import Gone, NotFound
 from recipe_runner.backends.local.models import ModelSource
 from recipe_runner.backends.local.sequencer import Sequencer
-from recipe_runner.backends.local.store import CheckpointPath, Lora, Run
 
 # The SDK sends a heartbeat every 10 seconds and warns after 2 minutes without an answer.
 ABANDONED_AFTER_S = 900.0

@@ -16,15 +16,23 @@ import contextlib
 import json
 import logging
 import os
-import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
+from recipe_runner.backends.local.checkpoints import (
+    KINDS,
+    MODEL_ID,
+    Checkpoint,
+    CheckpointPath,
+    Lora,
+    Run,
+    file_stem,
+)
 from recipe_runner.backends.local.http_errors import BadRequest, NotFound
 
 if TYPE_CHECKING:
@@ -32,95 +40,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Kind = Literal["weights", "sampler_weights"]
-KINDS: tuple[Kind, ...] = ("weights", "sampler_weights")
 ORPHAN_AGE_S = 3600.0
-MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_-]{0,199}")
-NAME = re.compile(r"[^/\x00-\x1f]+")
-MAX_FILE_STEM = 200
-
-
-@dataclass(frozen=True)
-class CheckpointPath:
-    """`tinker://{model_id}/{kind}/{name}`."""
-
-    model_id: str
-    kind: Kind
-    name: str
-
-    @classmethod
-    def parse(cls, path: str) -> CheckpointPath:
-        """Raises BadRequest when `path` has another form."""
-        parts = path.removeprefix("tinker://").split("/")
-        if not path.startswith("tinker://") or len(parts) != 3:
-            raise BadRequest(
-                f"{path!r} is not a checkpoint path; expected tinker://MODEL_ID/weights/NAME "
-                "or tinker://MODEL_ID/sampler_weights/NAME"
-            )
-        return cls.of(parts[0], parts[1], parts[2])
-
-    @classmethod
-    def of(cls, model_id: str, kind: str, name: str) -> CheckpointPath:
-        """Raises BadRequest when a part could not be one."""
-        if not MODEL_ID.fullmatch(model_id):
-            raise BadRequest(f"{model_id!r} is not a model id")
-        usable = NAME.fullmatch(name) and not name.startswith(".")
-        if not usable or len(_file_stem(name)) > MAX_FILE_STEM:
-            raise BadRequest(
-                f"{name!r} cannot name a checkpoint: no slash, no leading dot, not empty, at "
-                f"most {MAX_FILE_STEM} characters"
-            )
-        for known in KINDS:
-            if kind == known:
-                return cls(model_id, known, name)
-        raise BadRequest(f"{kind!r} is not a kind of checkpoint here; expected one of {KINDS}")
-
-    def __str__(self) -> str:
-        return f"tinker://{self.model_id}/{self.kind}/{self.name}"
-
-
-@dataclass(frozen=True)
-class Lora:
-    """Which adapter a model has; rank 0 is full fine-tuning."""
-
-    rank: int
-    seed: int | None = None
-    train_mlp: bool = True
-    train_attn: bool = True
-    train_unembed: bool = True
-
-
-@dataclass(frozen=True)
-class Run:
-    """A training run's record. Times are seconds since the epoch."""
-
-    model_id: str
-    base_model: str
-    lora: Lora
-    user_metadata: dict[str, str] | None = None
-    created: float = 0.0
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A checkpoint's record. Times are seconds since the epoch; no `expires` means kept."""
-
-    model_id: str
-    kind: Kind
-    name: str
-    base_model: str
-    lora: Lora
-    optimizer: bool
-    tensors_file: str
-    size_bytes: int
-    created: float
-    expires: float | None = None
-    user_metadata: dict[str, str] | None = None
-    public: bool = False
-
-    @property
-    def path(self) -> CheckpointPath:
-        return CheckpointPath(self.model_id, self.kind, self.name)
 
 
 @dataclass
@@ -178,7 +98,7 @@ class Store:
             raise self._taken(path)
         directory = self._kind_dir(path)
         directory.mkdir(parents=True, exist_ok=True)
-        tensors_file = directory / f"{_file_stem(path.name)}.{uuid.uuid4().hex}.safetensors"
+        tensors_file = directory / f"{file_stem(path.name)}.{uuid.uuid4().hex}.safetensors"
         size = _write_tensors(tensors_file, tensors)
         now = self.clock()
         checkpoint = Checkpoint(
@@ -312,11 +232,7 @@ class Store:
         return self._run_dir(path.model_id) / path.kind
 
     def _json_file(self, path: CheckpointPath) -> Path:
-        return self._kind_dir(path) / f"{_file_stem(path.name)}.json"
-
-
-def _file_stem(name: str) -> str:
-    return quote(name, safe=" ")
+        return self._kind_dir(path) / f"{file_stem(path.name)}.json"
 
 
 def _checkpoint(record: dict[str, Any]) -> Checkpoint:

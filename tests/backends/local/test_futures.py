@@ -68,13 +68,13 @@ def test_results_are_forgotten_some_time_after_they_were_read() -> None:
 def test_memory_stays_bounded_over_many_read_results() -> None:
     futures = FutureStore(keep_read_bytes=1000)
 
-    async def read(key: int) -> None:
-        request_id = futures.open(key, "session")
-        futures.resolve(request_id, Payload(b"x" * 100))
-        await futures.wait(request_id, 1)
+    async def read_many() -> None:
+        for key in range(5000):
+            request_id = futures.open(key, "session")
+            futures.resolve(request_id, Payload(b"x" * 100))
+            await futures.wait(request_id, 1)
 
-    for key in range(5000):
-        asyncio.run(read(key))
+    asyncio.run(read_many())
     assert len(futures) <= 12
 
 

@@ -13,8 +13,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recipe_runner.backends.local.checkpoints import Checkpoint, CheckpointPath, Lora, Run
 from recipe_runner.backends.local.http_errors import BadRequest, NotFound
-from recipe_runner.backends.local.store import Checkpoint, CheckpointPath, Lora, Run, Store
+from recipe_runner.backends.local.store import Store
 
 RUN = Run("session:train:0", "some/model", Lora(rank=4), {"renderer_name": "role_colon"}, 1.0)
 PATH = CheckpointPath("session:train:0", "weights", "000010")
@@ -121,7 +122,8 @@ def test_leftovers_of_dead_writers_are_swept_only_when_old(tmp_path: Path) -> No
 WRITER = """
 import sys, torch
 from pathlib import Path
-from recipe_runner.backends.local.store import CheckpointPath, Lora, Run, Store
+from recipe_runner.backends.local.checkpoints import CheckpointPath, Lora, Run
+from recipe_runner.backends.local.store import Store
 store = Store(Path(sys.argv[1]))
 run = Run("session:train:0", "some/model", Lora(rank=4))
 print("ready", flush=True)
