@@ -25,7 +25,7 @@ INTEGRAL = EnvSpec("rg", "rg:simple_integration", {})
 HANGS = "\\boxed{9**9**9}"  # the grader evaluates the reply
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pool() -> Iterator[WorkerPool]:
     pool = WorkerPool(2)
     yield pool
@@ -131,14 +131,22 @@ def test_many_gradings_share_few_processes(pool: WorkerPool, run: Make) -> None:
     assert len(pool.pids()) <= 2
 
 
-def test_a_worker_that_dies_costs_one_job(pool: WorkerPool, run: Make) -> None:
-    async def play() -> None:
-        opening = await pool.start(CHAIN_SUM, 1)
+def test_a_worker_that_dies_costs_its_job_alone(pool: WorkerPool, run: Make) -> None:
+    def kill_all() -> None:
         for pid in pool.pids():
             os.kill(pid, signal.SIGKILL)
+            assert _wait_until(lambda pid=pid: not _alive(pid), 10)
+
+    async def play() -> None:
+        state = (await pool.start(INTEGRAL, 1)).state
+        kill_all()
+        assert (await pool.step(state, "\\boxed{1}")).done
+        grading = asyncio.ensure_future(pool.step(state, HANGS))
+        await asyncio.sleep(0.3)
+        kill_all()
         with pytest.raises(EpisodeError, match="died"):
-            await pool.step(opening.state, "\\boxed{1}")
-        assert (await pool.step(opening.state, "\\boxed{1}")).done
+            await grading
+        assert (await pool.step(state, "\\boxed{1}")).done
 
     run(play())
 
@@ -191,8 +199,10 @@ def test_a_gem_that_does_not_import_says_what_to_do(
         Worker()
 
 
-def test_workers_see_no_keys(pool: WorkerPool, run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_see_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TINKER_API_KEY", "tml-not-for-graders")
-    run(pool.start(CHAIN_SUM, 1))
-    (pid,) = pool.pids()
-    assert b"tml-not-for-graders" not in Path(f"/proc/{pid}/environ").read_bytes()
+    worker = Worker()
+    environment = Path(f"/proc/{worker.pid}/environ").read_bytes()
+    worker.kill()
+    assert b"PYTHONHASHSEED=0" in environment
+    assert b"tml-not-for-graders" not in environment

@@ -107,7 +107,7 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        return self._process.returncode is None
+        return self._process.poll() is None
 
     def kill(self) -> None:
         self._connection.close()
@@ -160,8 +160,11 @@ class WorkerPool:
 
     def _take(self) -> Worker:
         with self._lock:
-            if self._idle:
-                return self._idle.pop()
+            while self._idle:
+                worker = self._idle.pop()
+                if worker.alive:
+                    return worker
+                self._all.discard(worker)
         return self._take_new()
 
     def _take_new(self) -> Worker:
