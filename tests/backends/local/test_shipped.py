@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ SHIPPED = Path(shipped.__file__).parent
 # Hugging Face tokenizer. The two vision renderers want an image processor; the text path is theirs
 # all the same and is tested without one.
 OTHER_TOKENIZER = {"tml_v0"}
+
+# Bounds around what the model card measures, on 200 questions.
+KNOWN_ANSWERS = 0.8
+FIRST_REWARD = (0.3, 0.5)
 
 TINY_RUN = ["--steps=2", "--num-examples=256"]
 
@@ -176,3 +181,64 @@ def test_muon_updates_are_nearly_orthogonal(shape: tuple[int, int]) -> None:
     values = torch.linalg.svdvals(orthogonalize(torch.randn(shape)))
     assert values.max() < 1.3
     assert values.median() > 0.6
+
+
+@pytest.fixture(scope="module")
+def questions() -> list[dict[str, Any]]:
+    """200 of the quickstart's questions, as its environment draws them."""
+    import reasoning_gym
+
+    return list(
+        reasoning_gym.create_dataset("chain_sum", seed=7_000_000, size=200, **data.CHAIN_SUM)
+    )
+
+
+def replies(model: Any, tokenizer: Any, questions: list[dict[str, Any]], **how: Any) -> list[str]:
+    from tinker_cookbook.renderers import get_renderer
+
+    renderer = get_renderer("qwen3_instruct", tokenizer)
+    prompts = [
+        renderer.build_generation_prompt(
+            [{"role": "user", "content": data.boxed(question["question"])}]
+        ).to_ints()
+        for question in questions
+    ]
+    longest = max(map(len, prompts))
+    padding = [longest - len(prompt) for prompt in prompts]
+    tokens = model.generate(
+        input_ids=torch.tensor(
+            [[tokenizer.pad_token_id] * n + p for n, p in zip(padding, prompts, strict=True)]
+        ),
+        attention_mask=torch.tensor([[0] * n + [1] * (longest - n) for n in padding]),
+        max_new_tokens=12,
+        **how,
+    )
+    return [tokenizer.decode(row, skip_special_tokens=True) for row in tokens[:, longest:]]
+
+
+def last_number(reply: str) -> str:
+    return (re.findall(r"-?\d+", reply) or [""])[-1]
+
+
+def test_the_model_knows_most_answers(
+    model: Any, tokenizer: Any, questions: list[dict[str, Any]]
+) -> None:
+    texts = replies(model, tokenizer, questions, do_sample=False)
+    right = [last_number(t) == q["answer"] for t, q in zip(texts, questions, strict=True)]
+    assert sum(right) / len(right) >= KNOWN_ANSWERS
+
+
+def test_the_model_leaves_reinforcement_learning_something_to_do(
+    model: Any, tokenizer: Any, questions: list[dict[str, Any]]
+) -> None:
+    import reasoning_gym
+    from gem.utils.parsing import extract_last_boxed_answer
+
+    torch.manual_seed(0)
+    texts = replies(model, tokenizer, questions, do_sample=True, temperature=1.0, top_k=0)
+    grade = reasoning_gym.get_score_answer_fn("chain_sum")
+    rewards = [
+        grade(extract_last_boxed_answer(text), question)
+        for text, question in zip(texts, questions, strict=True)
+    ]
+    assert FIRST_REWARD[0] <= sum(rewards) / len(rewards) <= FIRST_REWARD[1]

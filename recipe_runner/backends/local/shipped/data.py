@@ -23,8 +23,8 @@ BOXED_PROMPT = (
 # only that one earns a reward: the model knows more than its replies show, as a base model does
 # before reinforcement learning teaches it the format.
 REPLY_FORMS: tuple[tuple[float, str], ...] = (
-    (0.5, "\\boxed{{{answer}}}"),
-    (0.3, "{answer}"),
+    (0.45, "\\boxed{{{answer}}}"),
+    (0.35, "{answer}"),
     (0.2, "The final answer is {answer}."),
 )
 

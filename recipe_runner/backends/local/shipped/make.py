@@ -17,7 +17,7 @@ from . import data
 from .tokenizer import build_tokenizer
 
 _TOKENIZER_SEED = 0
-_NUM_EXAMPLES = 60_000
+_NUM_EXAMPLES = 30_000
 _REPORT_EVERY = 25
 
 
