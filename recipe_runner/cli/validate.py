@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,15 +69,19 @@ def _check(
     from recipe_runner.language import RecipeError, load, variant_names
     from recipe_runner.planning.checks import check
 
-    chosen: list[str | None] = [variant]
-    if variant is None:
-        with suppress(RecipeError):  # loading the recipe reports the same and more
-            chosen += variant_names(path, overrides=overrides, variables=variables)
     found: list[Diagnostic] = []
-    for name in chosen:
+    names: Sequence[str] = ()
+    try:
+        loaded = load(path, overrides=overrides, variables=variables, variant=variant)
+        found += check(loaded)
+        names = loaded.variants
+    except RecipeError as error:
+        found += error.diagnostics
+        with suppress(RecipeError):  # what is wrong with the variants is in `found` already
+            names = variant_names(path, overrides=overrides, variables=variables)
+    for name in names if variant is None else ():
         try:
-            loaded = load(path, overrides=overrides, variables=variables, variant=name)
-            found += check(loaded)
+            found += check(load(path, overrides=overrides, variables=variables, variant=name))
         except RecipeError as error:
             found += error.diagnostics
     return list(dict.fromkeys(found))

@@ -28,6 +28,7 @@ class LoadedRecipe:
     `text` is the file as written; `variant` the chosen variant's name. Paths in `recipe` hold
     from the working directory. `title` is the name for people:
     `gem-math[learning_rate=2e-05,lora_rank=8]`, where `recipe.name` is safe as a directory.
+    `variants` are the names of all variants of the file.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class LoadedRecipe:
     recipe: Recipe
     variant: str | None
     title: str
+    variants: tuple[str, ...]
     _tree: Node = field(repr=False, compare=False)
 
     def place(self, dotted: str, *, key: bool = False) -> Place:
@@ -96,7 +98,8 @@ def load(
         raise RecipeError(report.diagnostics)
     name = chosen.name if chosen else None
     title = _title(recipe.name, chosen)
-    return LoadedRecipe(parts.path, parts.text, recipe, name, title, tree)
+    names = tuple(v.name for v in parts.variants)
+    return LoadedRecipe(parts.path, parts.text, recipe, name, title, names, tree)
 
 
 def _title(name: str, variant: Variant | None) -> str:
