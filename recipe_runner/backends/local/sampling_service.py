@@ -18,7 +18,8 @@ from recipe_runner.backends.local.store import Store
 if TYPE_CHECKING:
     from recipe_runner.backends.local.engine import Engine
 
-DEFAULT_MAX_TOKENS = 1024
+# The engine stops at the end of the context in any case.
+UNLIMITED_TOKENS = 2**31 - 1
 
 
 class SamplingService:
@@ -110,7 +111,7 @@ def _engine_request(request: requests.Sample, prompt: list[int]) -> Any:
     return SampleRequest(
         prompt=prompt,
         num_samples=request.num_samples,
-        max_tokens=params.max_tokens or DEFAULT_MAX_TOKENS,
+        max_tokens=params.max_tokens or UNLIMITED_TOKENS,
         temperature=params.temperature,
         top_p=params.top_p,
         top_k=params.top_k,
