@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("validate")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, metavar="PATH…")
 @click.option(
     "--format",
     "output",
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def validate(
     ctx: click.Context,
-    paths: tuple[Path, ...],
+    paths: tuple[str, ...],
     output: str,
     overrides: tuple[str, ...],
     variables: tuple[str, ...],
@@ -51,7 +51,7 @@ def validate(
             for recipe in find_recipes([path]):
                 problems[recipe] = _check(recipe, overrides, variables, variant)
         except RecipeError as error:
-            problems[path] = error.diagnostics
+            problems[Path(path)] = error.diagnostics
     found = sort_diagnostics(d for diagnostics in problems.values() for d in diagnostics)
     flags = {"--set": overrides, "--var": variables, "--variant": [variant or ""]}
     _print(found, output, flags)

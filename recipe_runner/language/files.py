@@ -111,8 +111,13 @@ def find_recipes(paths: Sequence[str | Path]) -> list[Path]:
     """
     found: list[Path] = []
     problems: list[Diagnostic] = []
-    for path in map(Path, paths):
-        report = Report()
+    for given in paths:
+        path, report = Path(given), Report()
+        if not str(given):
+            # Path("") is the working directory, which an empty shell variable does not mean.
+            report.add(Place(".", 1, 1), (), "missing-file", "a path is empty")
+            problems.extend(report.diagnostics)
+            continue
         found.extend(_recipes_in(path, report) if path.is_dir() else [path])
         if not path.is_dir() and not path.exists():
             code, message, hint = _cannot_read(path) or ("missing-file", "does not exist", None)

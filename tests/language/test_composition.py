@@ -159,5 +159,5 @@ def test_recipes_are_found_below_directories_but_parts_are_not(here: Path) -> No
     ]
     (here / "none").mkdir()
     with pytest.raises(RecipeError) as caught:
-        find_recipes(["none", "nowhere"])
-    assert [d.code for d in caught.value.diagnostics] == ["missing-file", "missing-file"]
+        find_recipes(["none", "nowhere", ""])
+    assert [d.code for d in caught.value.diagnostics] == ["missing-file"] * 3
