@@ -1,4 +1,4 @@
-"""No key of the language is accepted and then read by nothing, and no Cookbook field is forgotten."""
+"""No key is accepted and then read by nothing, and no field of the Cookbook is forgotten."""
 
 from __future__ import annotations
 
