@@ -155,9 +155,10 @@ def _listen(port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
         listener.listen(1024)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listener.close()
-        raise OSError(f"cannot listen on {HOST}:{port}: {error.strerror}") from error
+        reason = error.strerror if isinstance(error, OSError) else "ports end at 65535"
+        raise OSError(f"cannot listen on {HOST}:{port}: {reason}") from error
     return listener
 
 

@@ -146,7 +146,11 @@ async def _create_and_retrieve(app: Starlette) -> httpx.Response:
 def test_a_pending_result_is_a_try_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app_module, "LONG_POLL_S", 0.05)
     never = threading.Event()
-    service = Service(Store(tmp_path), build_engine=never.wait)  # type: ignore[arg-type]
+
+    def slow() -> Any:
+        never.wait()
+
+    service = Service(Store(tmp_path), build_engine=slow)
     pending = asyncio.run(_create_and_retrieve(build_app(service, None)))
     never.set()
     assert pending.status_code == 408

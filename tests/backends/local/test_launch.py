@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -81,8 +82,13 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
             _enter(launch(store=tmp_path, port=port))
 
 
-def _enter(context: object) -> RunningServer:
-    return context.__enter__()  # type: ignore[attr-defined,no-any-return]
+def _enter(context: AbstractContextManager[RunningServer]) -> RunningServer:
+    return context.__enter__()
+
+
+def test_a_port_out_of_range_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(LaunchError, match="ports end at 65535"):
+        _enter(launch(store=tmp_path, port=70_000))
 
 
 def test_no_torch_in_the_process_that_launches() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -131,8 +132,9 @@ def test_a_custom_loss_equals_the_built_in_one(service: ServiceClient) -> None:
 
 def test_a_failed_step_names_its_fault_and_the_next_one_runs(service: ServiceClient) -> None:
     client = _training_client(service)
+    unknown: Any = "no_such_loss"
     failing = [
-        client.forward_backward([_supervised()], "no_such_loss"),  # type: ignore[arg-type]
+        client.forward_backward([_supervised()], unknown),
         client.forward_backward([_supervised([1, 2, 99_999])], "cross_entropy"),
         client.forward_backward([_datum()], "importance_sampling"),
         client.optim_step(AdamParams(learning_rate=-1.0)),
