@@ -56,12 +56,12 @@ def plan_recipe(
         RecipeError: with every mistake in it.
     """
     from recipe_runner.backends import backend as backend_of
-    from recipe_runner.language import load
     from recipe_runner.planning import make_plan
+    from recipe_runner.planning.checks import load_and_check
     from schemas.backend import backend_kind
 
     flags = [*overrides, *_backend_override(backend), *([f"steps={steps}"] if steps else [])]
-    loaded = load(recipe, overrides=flags, variables=variables, variant=variant)
+    loaded, _ = load_and_check(recipe, overrides=flags, variables=variables, variant=variant)
     chosen = backend_of(backend_kind(loaded.recipe.backend))
     return loaded, make_plan(loaded, chosen.served(loaded.recipe.model.name))
 

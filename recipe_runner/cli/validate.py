@@ -66,14 +66,16 @@ def _check(
     path: Path, overrides: tuple[str, ...], variables: tuple[str, ...], variant: str | None
 ) -> list[Diagnostic]:
     """Return what is wrong with a recipe as it stands and with each of its variants."""
-    from recipe_runner.language import RecipeError, load, variant_names
-    from recipe_runner.planning.checks import check
+    from recipe_runner.language import RecipeError, variant_names
+    from recipe_runner.planning.checks import load_and_check
 
     found: list[Diagnostic] = []
     names: Sequence[str] = ()
     try:
-        loaded = load(path, overrides=overrides, variables=variables, variant=variant)
-        found += check(loaded)
+        loaded, warnings = load_and_check(
+            path, overrides=overrides, variables=variables, variant=variant
+        )
+        found += warnings
         names = loaded.variants
     except RecipeError as error:
         found += error.diagnostics
@@ -81,7 +83,7 @@ def _check(
             names = variant_names(path, overrides=overrides, variables=variables)
     for name in names if variant is None else ():
         try:
-            found += check(load(path, overrides=overrides, variables=variables, variant=name))
+            found += load_and_check(path, overrides=overrides, variables=variables, variant=name)[1]
         except RecipeError as error:
             found += error.diagnostics
     return list(dict.fromkeys(found))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from recipe_runner.language.load import LoadedRecipe
 
 Severity = Literal["error", "warning"]
 
@@ -41,10 +44,16 @@ class Diagnostic:
 
 
 class RecipeError(Exception):
-    """A recipe is wrong; `diagnostics` holds every mistake that was found, sorted by place."""
+    """A recipe is wrong; `diagnostics` holds every mistake that was found, sorted by place.
 
-    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+    `partial` is what could be made of the recipe without its wrong values, for further checks.
+    """
+
+    def __init__(
+        self, diagnostics: Iterable[Diagnostic], partial: LoadedRecipe | None = None
+    ) -> None:
         self.diagnostics = sort_diagnostics(diagnostics)
+        self.partial = partial
         super().__init__("; ".join(f"{d.file}:{d.line}: {d.message}" for d in self.diagnostics))
 
 

@@ -13,6 +13,7 @@ from recipe_runner.language.extends import read_recipe
 from recipe_runner.language.files import shown
 from recipe_runner.language.names import with_name
 from recipe_runner.language.paths import resolve_paths
+from recipe_runner.language.salvage import salvage
 from recipe_runner.language.sections import starts_over
 from recipe_runner.language.structure import check_structure
 from recipe_runner.language.templates import render
@@ -28,7 +29,8 @@ class LoadedRecipe:
     `text` is the file as written; `variant` the chosen variant's name. Paths in `recipe` hold
     from the working directory. `title` is the name for people:
     `gem-math[learning_rate=2e-05,lora_rank=8]`, where `recipe.name` is safe as a directory.
-    `variants` are the names of all variants of the file.
+    `variants` are the names of all variants of the file. `invented` are the keys that a partial
+    recipe (`RecipeError.partial`) has otherwise than written.
     """
 
     path: Path
@@ -38,6 +40,7 @@ class LoadedRecipe:
     title: str
     variants: tuple[str, ...]
     _tree: Node = field(repr=False, compare=False)
+    invented: frozenset[str] = frozenset()
 
     def place(self, dotted: str, *, key: bool = False) -> Place:
         """Return where that value (or its key) was written; absent: the nearest parent's key."""
@@ -94,12 +97,26 @@ def load(
     if variant is not None:
         chosen = find_variant(parts.variants, variant, report, Place("--variant", 1, 1))
     recipe, tree = _resolve(parts, chosen, report)
-    if recipe is None or report.has_errors:
-        raise RecipeError(report.diagnostics)
-    name = chosen.name if chosen else None
-    title = _title(recipe.name, chosen)
-    names = tuple(v.name for v in parts.variants)
-    return LoadedRecipe(parts.path, parts.text, recipe, name, title, names, tree)
+    salvaged = (recipe, frozenset[str]()) if recipe else salvage(tree)
+    loaded = None if salvaged is None else _loaded(parts, chosen, tree, *salvaged)
+    if loaded is None or report.has_errors:
+        raise RecipeError(report.diagnostics, partial=loaded)
+    return loaded
+
+
+def _loaded(
+    parts: _Parts, variant: Variant | None, tree: Node, recipe: Recipe, invented: frozenset[str]
+) -> LoadedRecipe:
+    return LoadedRecipe(
+        path=parts.path,
+        text=parts.text,
+        recipe=recipe,
+        variant=variant.name if variant else None,
+        title=_title(recipe.name, variant),
+        variants=tuple(v.name for v in parts.variants),
+        _tree=tree,
+        invented=invented,
+    )
 
 
 def _title(name: str, variant: Variant | None) -> str:

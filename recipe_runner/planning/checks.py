@@ -3,14 +3,44 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from recipe_runner.catalog import gem, models
-from recipe_runner.language import Diagnostic, LoadedRecipe
+from recipe_runner.language import Diagnostic, LoadedRecipe, RecipeError, load
 from recipe_runner.planning.effects import check_effects
 from schemas.backend import backend_kind
 from schemas.env import GemEnv
 from schemas.rl import RlRecipe
+
+
+def load_and_check(
+    path: Path,
+    *,
+    overrides: Sequence[str] = (),
+    variables: Sequence[str] = (),
+    variant: str | None = None,
+) -> tuple[LoadedRecipe, list[Diagnostic]]:
+    """Load a recipe and check it, and return it with what is worth a warning.
+
+    Raises:
+        RecipeError: with every mistake, those of the language and those across fields.
+    """
+    try:
+        loaded = load(path, overrides=overrides, variables=variables, variant=variant)
+    except RecipeError as error:
+        raise RecipeError([*error.diagnostics, *_check_partial(error.partial)]) from error
+    found = check(loaded)
+    if any(diagnostic.severity == "error" for diagnostic in found):
+        raise RecipeError(found)
+    return loaded, found
+
+
+def _check_partial(partial: LoadedRecipe | None) -> list[Diagnostic]:
+    """Return what is wrong with the keys that a wrong recipe has as they were written."""
+    if partial is None:
+        return []
+    return [found for found in check(partial) if found.path not in partial.invented]
 
 
 def check(loaded: LoadedRecipe) -> list[Diagnostic]:
