@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+# For types alone: the local server imports this package, and has no use for recipes.
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-from recipe_runner.planning import Plan, Served
+    from recipe_runner.planning import Plan, Served
 
 
 @dataclass(frozen=True)

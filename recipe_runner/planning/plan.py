@@ -29,7 +29,7 @@ class Served(BaseModel):
     recipe works, never how well the model does.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     kind: Literal["hosted", "remote", "shipped", "weights", "stand-in"]
     note: str
@@ -40,7 +40,7 @@ class Served(BaseModel):
 
 
 class LearningRate(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     value: float
     source: str
@@ -59,7 +59,7 @@ class Plan(BaseModel):
         notes: what a reader of the plan should know.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     source: str
     variant: str | None
