@@ -81,8 +81,6 @@ def _weights(seed: int) -> dict[str, torch.Tensor]:
         }
     generator = torch.Generator().manual_seed(seed)
     return {
-        name: torch.ones(shape)
-        if "norm" in name
-        else torch.randn(shape, generator=generator) * 0.1
+        name: torch.ones(shape) if "norm" in name else torch.randn(shape, generator=generator) * 0.1
         for name, shape in shapes.items()
     }
