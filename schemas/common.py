@@ -32,7 +32,7 @@ class CommonKeys(RecipeModel):
     steps: Count | None = Field(
         default=None, description="Number of training steps; none: the whole data set."
     )
-    checkpoint: CheckpointSettings = CheckpointSettings()
+    checkpoint: CheckpointSettings = Field(default_factory=CheckpointSettings)
     eval: EvalSettings | None = Field(default=None, description="Evaluation during training.")
-    logging: LoggingSettings = LoggingSettings()
+    logging: LoggingSettings = Field(default_factory=LoggingSettings)
     backend: Backend = Field(default="tinker", description="Where the recipe is executed.")

@@ -35,17 +35,17 @@ class ImportanceSampling(RecipeModel):
 
 class Ppo(RecipeModel):
     name: Literal["ppo"]
-    config: ClipConfig = Field(default=ClipConfig(), description="Clip thresholds.")
+    config: ClipConfig = Field(default_factory=ClipConfig, description="Clip thresholds.")
 
 
 class Cispo(RecipeModel):
     name: Literal["cispo"]
-    config: ClipConfig = Field(default=ClipConfig(), description="Clip thresholds.")
+    config: ClipConfig = Field(default_factory=ClipConfig, description="Clip thresholds.")
 
 
 class Dro(RecipeModel):
     name: Literal["dro"]
-    config: DroConfig = Field(default=DroConfig(), description="Settings of DRO.")
+    config: DroConfig = Field(default_factory=DroConfig, description="Settings of DRO.")
 
 
 LossWithConfig = Annotated[ImportanceSampling | Ppo | Cispo | Dro, Field(discriminator="name")]

@@ -36,7 +36,7 @@ class Kl(RecipeModel):
         default=0.0, description="Discount over positions of the penalty."
     )
     reference: KlReference = Field(
-        default=KlReference(), description="The policy that the penalty measures against."
+        default_factory=KlReference, description="The policy that the penalty measures against."
     )
     post_update: bool = Field(
         default=False, description="Also measure the KL of each update, at one more pass."
@@ -69,12 +69,13 @@ class RlRecipe(CommonKeys):
     loss: Loss = Field(
         default="importance_sampling", description="A loss's name, or {name, config}."
     )
-    kl: Kl = Field(default=Kl(), description="KL penalty; off by default.")
+    kl: Kl = Field(default_factory=Kl, description="KL penalty; off by default.")
     execution: Execution = Field(
-        default=SyncExecution(kind="sync"), description="How sampling and training overlap."
+        default_factory=lambda: SyncExecution(kind="sync"),
+        description="How sampling and training overlap.",
     )
     substeps: Count = Field(default=1, description="Optimizer steps that a batch is split into.")
     drop_constant_groups: bool = Field(
         default=False, description="Leave out groups whose rewards are all equal."
     )
-    optimizer: Optimizer = Optimizer()
+    optimizer: Optimizer = Field(default_factory=Optimizer)

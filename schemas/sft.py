@@ -30,4 +30,4 @@ class SftRecipe(CommonKeys):
         default="all_assistant_messages", description="Which tokens the loss counts."
     )
     epochs: Count = Field(default=1, description="Passes over the data.")
-    optimizer: ScheduledOptimizer = ScheduledOptimizer()
+    optimizer: ScheduledOptimizer = Field(default_factory=ScheduledOptimizer)
