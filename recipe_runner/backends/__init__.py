@@ -1,4 +1,4 @@
-"""Where a plan is executed: hosted Tinker, any server that speaks its protocol, or the local backend.
+"""Where a plan is executed: hosted Tinker, a server that speaks its protocol, or the local one.
 
 May import planning, catalog and schemas. Only `backends.local` may import torch or transformers.
 """

@@ -21,7 +21,10 @@ name: killed
 method: rl
 backend: local
 model: {name: recipe-run/tiny, lora_rank: 8}
-env: {kind: gem, id: "rg:chain_sum", kwargs: {min_terms: 2, max_terms: 2, min_digits: 1, max_digits: 1}}
+env:
+  kind: gem
+  id: rg:chain_sum
+  kwargs: {min_terms: 2, max_terms: 2, min_digits: 1, max_digits: 1}
 rollout: {groups_per_batch: 4, group_size: 4, max_tokens: 12}
 optimizer: {learning_rate: 1e-4}
 steps: 10
