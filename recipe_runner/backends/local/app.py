@@ -97,6 +97,9 @@ class Handlers:
         ]
 
     async def healthz(self, request: Request) -> Response:
+        fault = self._service.fault()
+        if fault is not None:
+            return JSONResponse({"status": "failed", "detail": fault}, status_code=503)
         return JSONResponse({"status": "ok"})
 
     async def client_config(self, request: Request) -> Response:

@@ -6,9 +6,10 @@ wait for each other are ten times slower than one.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -30,11 +31,11 @@ from recipe_runner.backends.local.api import Sequence as SampledSequence
 from recipe_runner.backends.local.errors import EngineError
 from recipe_runner.backends.local.models import ModelSource, resolve
 from recipe_runner.backends.local.rng import derive_seed
+from recipe_runner.backends.local.sampling_queue import SamplingQueue
 from recipe_runner.backends.local.scheduler import FairShare, TaskQueues
 
 if TYPE_CHECKING:
     from recipe_runner.backends.local.network import Network
-    from recipe_runner.backends.local.sampling import Sampler
     from recipe_runner.backends.local.training import TrainedModel
 
 __all__ = [
@@ -50,8 +51,7 @@ __all__ = [
     "SampledSequence",
 ]
 
-# Samplers that keep their merged weights while idle; the others merge again when asked.
-_MERGED_KEPT = 4
+_LOG = logging.getLogger(__name__)
 
 
 class Engine:
@@ -71,17 +71,14 @@ class Engine:
     ) -> None:
         self._seed = seed
         self._model_path = model_path
-        self._max_slots = max_slots
         self._networks: dict[tuple[str, str], Network] = {}
         self._models: dict[str, _Model] = {}
-        self._samplers: dict[str, Sampler] = {}
         self._base_samplers: Counter[str] = Counter()
-        self._busy: deque[Sampler] = deque()
-        self._merged: deque[Sampler] = deque()
         self._tasks = TaskQueues()
-        self._requests: deque[tuple[str, SampleRequest, Future[SampleResult]]] = deque()
+        self._sampling = SamplingQueue(max_slots)
         self._wake = threading.Condition()
         self._closed = False
+        self._failure: BaseException | None = None
         self._thread = threading.Thread(
             target=self._run, args=(threads,), name="compute", daemon=True
         )
@@ -160,31 +157,37 @@ class Engine:
 
     def drop_sampler(self, sampler_id: str) -> Future[None]:
         """Forget a sampler; what it is sampling now it still finishes."""
-        return self._put(sampler_id, partial(self._drop_sampler, sampler_id))
+        return self._put(sampler_id, partial(self._sampling.drop, sampler_id))
 
     def sample(self, sampler_id: str, request: SampleRequest) -> Future[SampleResult]:
-        """Continue a prompt; joins the sampler's running batch."""
-        future: Future[SampleResult] = Future()
+        """Continue a prompt; joins the sampler's running batch.
+
+        Cancelling the future stops the sampling.
+        """
         with self._wake:
-            if self._closed:
-                raise RuntimeError("the engine is closed")
-            self._requests.append((sampler_id, request, future))
+            self._check_running()
+            future = self._sampling.put(sampler_id, request)
             self._wake.notify()
         return future
 
     def stats(self) -> dict[str, int | float]:
         """Live models, samplers, slots in use, and bytes of tensors that stay between calls."""
         models, networks = list(self._models.values()), list(self._networks.values())
-        samplers = {id(s): s for s in (*self._samplers.values(), *self._busy)}.values()
+        samplers = list(self._sampling.live())
         resident = sum(network.num_bytes for network in networks)
         resident += sum(model.trained.num_bytes for model in models)
         resident += sum(sampler.num_bytes for sampler in samplers)
         return {
             "models": len(models),
-            "samplers": len(self._samplers),
+            "samplers": len(self._sampling),
             "slots": sum(sampler.num_rows for sampler in samplers),
             "resident_bytes": resident,
         }
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended the compute thread before its time; None while all is well."""
+        return self._failure
 
     def close(self) -> None:
         """Stop computing; futures that are not done fail."""
@@ -195,91 +198,54 @@ class Engine:
 
     def _put(self, queue: str, work: Callable[[], Any]) -> Future[Any]:
         with self._wake:
-            if self._closed:
-                raise RuntimeError("the engine is closed")
+            self._check_running()
             future = self._tasks.put(queue, work)
             self._wake.notify()
         return future
 
+    def _check_running(self) -> None:
+        if self._failure is not None:
+            raise _stopped_by(self._failure)
+        if self._closed:
+            raise RuntimeError("the engine is closed")
+
     def _run(self, threads: int) -> None:
-        # The number of OpenMP threads is a thread's own.
-        torch.set_num_threads(threads)
-        share = FairShare()
-        while self._wait_for_work():
-            self._take_requests()
-            sampling = self._sampling_side()
-            if not self._tasks and sampling is None:
-                continue
-            side = share.pick(first=bool(self._tasks), second=sampling is not None)
-            started = time.perf_counter()
-            if side == 0:
-                self._tasks.advance()
-            else:
-                assert sampling is not None
-                self._advance(sampling)
-            share.charge(side, started)
-        self._fail_everything(RuntimeError("the engine was closed"))
+        """The compute thread: whatever ends it, nobody is left waiting."""
+        reason = RuntimeError("the engine was closed")
+        try:
+            # The number of OpenMP threads is a thread's own.
+            torch.set_num_threads(threads)
+            share = FairShare()
+            while self._wait_for_work():
+                self._work(share)
+        except BaseException as error:
+            _LOG.critical("the compute thread ended", exc_info=True)
+            reason = _stopped_by(error)
+            with self._wake:
+                self._failure = error
+        self._tasks.fail_all(reason)
+        self._sampling.fail(reason)
 
     def _wait_for_work(self) -> bool:
         with self._wake:
-            while not (self._closed or self._tasks or self._requests or self._busy):
+            while not (self._closed or self._tasks or self._sampling):
                 self._wake.wait()
             return not self._closed
 
-    def _take_requests(self) -> None:
-        while self._requests:
-            sampler_id, request, future = self._requests.popleft()
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                sampler = self._sampler(sampler_id)
-                sampler.submit(request, future)
-            except Exception as error:
-                # The caller holds the future and is the one to tell.
-                future.set_exception(error)
-                continue
-            if sampler not in self._busy:
-                self._busy.append(sampler)
-
-    def _sampling_side(self) -> Sampler | None:
-        """The busy sampler whose turn it is."""
-        free = self._free_slots()
-        for _ in range(len(self._busy)):
-            if self._busy[0].can_advance(free):
-                return self._busy[0]
-            self._busy.rotate(-1)
-        return None
-
-    def _free_slots(self) -> int:
-        return self._max_slots - sum(sampler.num_rows for sampler in self._busy)
-
-    def _advance(self, sampler: Sampler) -> None:
-        sampler.advance(self._free_slots())
-        self._busy.remove(sampler)
-        if sampler.busy:
-            self._busy.append(sampler)
-        elif sampler not in self._samplers.values():
-            sampler.release()
+    def _work(self, share: FairShare) -> None:
+        """One slice of training or of sampling, whichever has used less time."""
+        self._sampling.take_requests()
+        sampler = self._sampling.next()
+        if not self._tasks and sampler is None:
+            return  # the requests that woke the thread were refused
+        side = share.pick(first=bool(self._tasks), second=sampler is not None)
+        started = time.perf_counter()
+        if side == 0:
+            self._tasks.advance()
         else:
-            self._keep_merged(sampler)
-
-    def _keep_merged(self, sampler: Sampler) -> None:
-        if sampler in self._merged:
-            self._merged.remove(sampler)
-        self._merged.append(sampler)
-        while len(self._merged) > _MERGED_KEPT:
-            oldest = self._merged.popleft()
-            if not oldest.busy:
-                oldest.release()
-
-    def _fail_everything(self, error: Exception) -> None:
-        self._tasks.cancel_all(error)
-        for sampler in self._busy:
-            sampler.fail(error)
-        while self._requests:
-            future = self._requests.popleft()[2]
-            if future.set_running_or_notify_cancel():
-                future.set_exception(error)
+            assert sampler is not None
+            self._sampling.advance(sampler)
+        share.charge(side, started)
 
     def _create_model(self, model_id: str, base_model: str, lora: LoraSpec) -> ModelSource:
         from recipe_runner.backends.local.training import TrainedModel
@@ -338,16 +304,9 @@ class Engine:
         from recipe_runner.backends.local.sampling import Sampler
         from recipe_runner.backends.local.snapshot import Snapshot
 
-        if sampler_id in self._samplers:
-            raise EngineError(f"sampler {sampler_id!r} exists already")
+        self._sampling.check_new(sampler_id)
         seed = derive_seed(self._seed, *identity)
-        self._samplers[sampler_id] = Sampler(Snapshot(network, weights), seed)
-
-    def _drop_sampler(self, sampler_id: str) -> None:
-        sampler = self._sampler(sampler_id)
-        del self._samplers[sampler_id]
-        if sampler in self._merged:
-            self._merged.remove(sampler)
+        self._sampling.add(sampler_id, Sampler(Snapshot(network, weights), seed))
 
     def _network(self, base_model: str) -> tuple[ModelSource, Network]:
         from recipe_runner.backends.local.network import Network
@@ -363,12 +322,6 @@ class Engine:
             return self._models[model_id]
         except KeyError:
             raise EngineError(f"there is no model {model_id!r}") from None
-
-    def _sampler(self, sampler_id: str) -> Sampler:
-        try:
-            return self._samplers[sampler_id]
-        except KeyError:
-            raise EngineError(f"there is no sampler {sampler_id!r}") from None
 
 
 class _Model:
@@ -389,3 +342,9 @@ class _Model:
         self._num_samplers = self._num_samplers + 1 if step == self._last_step else 1
         self._last_step = step
         return step, self._num_samplers - 1
+
+
+def _stopped_by(error: BaseException) -> RuntimeError:
+    return RuntimeError(
+        f"the compute thread ended with {type(error).__name__}: {error}; start the backend anew"
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from recipe_runner.backends.local.sessions import Registry, Sampler
@@ -30,6 +31,7 @@ class SamplerPool:
         self._store = store
         self._max_resident = max_resident
         self._resident: OrderedDict[str, Sampler] = OrderedDict()
+        self._in_flight: dict[str, set[Future[SampleResult]]] = {}
         self._loading: dict[str, asyncio.Lock] = {}
 
     async def add_snapshot(self, engine: Engine, sampler: Sampler, model_id: str) -> None:
@@ -51,12 +53,21 @@ class SamplerPool:
         sampler.num_in_flight += 1
         try:
             await self._require(engine, sampler)
-            return await asyncio.wrap_future(engine.sample(sampler.sampler_id, request))
+            future = engine.sample(sampler.sampler_id, request)
+            self._in_flight.setdefault(sampler.sampler_id, set()).add(future)
+            try:
+                return await asyncio.wrap_future(future)
+            finally:
+                self._in_flight[sampler.sampler_id].discard(future)
         finally:
             sampler.num_in_flight -= 1
+            if sampler.num_in_flight == 0:
+                self._in_flight.pop(sampler.sampler_id, None)
 
     async def drop(self, engine: Engine, sampler: Sampler) -> None:
-        """Forget a sampler for good."""
+        """Forget a sampler for good, and stop what it is sampling."""
+        for future in list(self._in_flight.get(sampler.sampler_id, ())):
+            future.cancel()
         self._registry.remove_sampler(sampler.sampler_id)
         if self._resident.pop(sampler.sampler_id, None) is not None:
             await asyncio.wrap_future(engine.drop_sampler(sampler.sampler_id))

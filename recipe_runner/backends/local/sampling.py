@@ -10,11 +10,13 @@ import random
 from collections import Counter, deque
 from collections.abc import Mapping
 from concurrent.futures import Future
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from recipe_runner.backends.local.answers import fail, notify_cancelled, succeed
 from recipe_runner.backends.local.api import SampleRequest, SampleResult, Sequence
 from recipe_runner.backends.local.batches import check_prompt
 from recipe_runner.backends.local.choosing import choose
@@ -42,6 +44,9 @@ class Sampler:
         self._asked: Counter[tuple[int, ...]] = Counter()
         self._waiting: deque[_Row] = deque()
         self._rows: list[_Row] = []
+        self._jobs: dict[int, _Job] = {}
+        # Filled by whichever thread cancels.
+        self._cancelled: deque[_Job] = deque()
 
     @property
     def num_rows(self) -> int:
@@ -67,7 +72,9 @@ class Sampler:
         _check(request, self.network)
         prompt = tuple(request.prompt)
         room = self.network.context_length - len(prompt)
-        job = _Job(request, stop_rule(request.stop, self.network), room, future)
+        job = _Job(request, stop_rule(request.stop, self.network), max(room, 1), future)
+        self._jobs[id(job)] = job
+        future.add_done_callback(partial(self._on_done, job))
         for index in range(request.num_samples):
             self._waiting.append(_Row(job, index, prompt, self._row_seed(request, index, prompt)))
             self._asked[prompt] += 1
@@ -76,9 +83,10 @@ class Sampler:
         """One slice of work: admit waiting rows up to `max_rows` new ones, or step all rows."""
         try:
             with torch.no_grad():
+                self._drop_cancelled()
                 if self._waiting and max_rows > 0:
                     self._admit(max_rows)
-                else:
+                elif self._rows:
                     self._step()
         except Exception as error:
             # Whatever went wrong, the callers must hear of it, or they would wait for ever.
@@ -208,19 +216,44 @@ class Sampler:
                 self._retire(slot)
 
     def _retire(self, slot: int) -> None:
-        row, last = self._rows[slot], self._rows.pop()
-        if row is not last:
+        row = self._rows[slot]
+        self._free(slot)
+        if row.job.finish(row):
+            del self._jobs[id(row.job)]
+
+    def _free(self, slot: int) -> None:
+        """Give the slot to the last row."""
+        last = self._rows.pop()
+        if slot < len(self._rows):
             self._current_decoder.copy_slot(len(self._rows), [slot], last.length - 1)
             self._rows[slot] = last
-        row.job.finish(row)
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Answer every request under way with `error`."""
-        jobs = {id(row.job): row.job for row in (*self._rows, *self._waiting)}
+        # Not those of rows and queue alone: a row that was on its way between the two when
+        # something broke is in neither.
+        jobs = list(self._jobs.values())
         self._rows.clear()
         self._waiting.clear()
-        for job in jobs.values():
-            job.future.set_exception(error)
+        self._jobs.clear()
+        for job in jobs:
+            fail(job.future, error)
+
+    def _on_done(self, job: _Job, future: Future[SampleResult]) -> None:
+        if future.cancelled():
+            self._cancelled.append(job)
+
+    def _drop_cancelled(self) -> None:
+        """Free the slots of requests that nobody waits for any more."""
+        while self._cancelled:
+            job = self._cancelled.popleft()
+            if self._jobs.pop(id(job), None) is None:
+                continue
+            notify_cancelled(job.future)
+            self._waiting = deque(row for row in self._waiting if row.job is not job)
+            for slot in range(len(self._rows) - 1, -1, -1):
+                if self._rows[slot].job is job:
+                    self._free(slot)
 
 
 class _Job:
@@ -240,17 +273,21 @@ class _Job:
         self.topk_prompt_logprobs: list[list[tuple[int, float]] | None] | None = None
         self._sequences: dict[int, Sequence] = {}
 
-    def finish(self, row: _Row) -> None:
+    def finish(self, row: _Row) -> bool:
+        """Take a finished row; whether it was the request's last."""
         assert row.stop_reason is not None
         self._sequences[row.index] = Sequence(row.tokens, row.logprobs, row.stop_reason)
-        if len(self._sequences) == self.request.num_samples:
-            self.future.set_result(
-                SampleResult(
-                    [self._sequences[index] for index in range(self.request.num_samples)],
-                    self.prompt_logprobs,
-                    self.topk_prompt_logprobs,
-                )
-            )
+        if len(self._sequences) < self.request.num_samples:
+            return False
+        succeed(
+            self.future,
+            SampleResult(
+                [self._sequences[index] for index in range(self.request.num_samples)],
+                self.prompt_logprobs,
+                self.topk_prompt_logprobs,
+            ),
+        )
+        return True
 
 
 class _Row:
@@ -308,9 +345,10 @@ def _check(request: SampleRequest, network: Network) -> None:
     if not request.prompt:
         raise EngineError("the prompt has no tokens")
     check_prompt(request.prompt, network.vocab_size)
-    if len(request.prompt) >= network.context_length:
+    # A prompt that fills the context still has a next token, which is not fed back.
+    if len(request.prompt) > network.context_length:
         raise EngineError(
-            f"a prompt of {len(request.prompt)} tokens leaves no room in the context of "
+            f"a prompt of {len(request.prompt)} tokens does not fit the context of "
             f"{network.context_length}"
         )
     for name, value, fits in (

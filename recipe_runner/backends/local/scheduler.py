@@ -10,6 +10,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+from recipe_runner.backends.local.answers import fail
+
 Work = Callable[[], Any] | Callable[[], Iterator[Any]]
 
 
@@ -64,15 +66,14 @@ class TaskQueues:
             else:
                 del self._queues[name]
 
-    def cancel_all(self, error: Exception) -> None:
+    def fail_all(self, error: BaseException) -> None:
         """Answer every task with `error`."""
         with self._lock:
             tasks = [task for queue in self._queues.values() for task in queue]
             self._queues.clear()
             self._turns.clear()
         for task in tasks:
-            if task.slices is not None or task.future.set_running_or_notify_cancel():
-                task.future.set_exception(error)
+            fail(task.future, error)
 
     @staticmethod
     def _run_slice(task: _Task) -> bool:

@@ -85,6 +85,13 @@ class Service:
         assert self._engine is not None, "the service was not started"
         return await asyncio.shield(self._engine)
 
+    def fault(self) -> str | None:
+        """Why nothing can be computed any more; None while all is well or still starting."""
+        if self._engine is None or not self._engine.done():
+            return None
+        error = self._engine.exception() or self._engine.result().failure
+        return None if error is None else f"{type(error).__name__}: {error}"
+
     async def finish_session(self, session: Session) -> None:
         """Release what a session holds; its saved checkpoints stay."""
         session.finished = True

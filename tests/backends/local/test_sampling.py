@@ -342,7 +342,7 @@ def test_a_sequence_ends_where_the_context_does(tmp_path: Path) -> None:
         (SampleRequest([], 1, 4), "no tokens"),
         (SampleRequest([999], 1, 4), "token 999 is outside the vocabulary of 259"),
         (SampleRequest([-1], 1, 4), "outside the vocabulary"),
-        (SampleRequest([1] * 2048, 1, 4), "no room in the context of 2048"),
+        (SampleRequest([1] * 2049, 1, 4), "does not fit the context of 2048"),
         (SampleRequest([1], 0, 4), "num_samples"),
         (SampleRequest([1], 1, 0), "max_tokens"),
         (SampleRequest([1], 1, 4, temperature=-1), "temperature"),
