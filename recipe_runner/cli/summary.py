@@ -20,9 +20,8 @@ def summary(outcome: Outcome, plan: Plan, recipe: Path) -> Iterator[str]:
     if first is not None and last is not None:
         label = curve.headline.label
         yield f"{label}: {first:.3f} -> {last:.3f}  (means of the first and last three steps)"
-    for key, value in sorted(curve.tests.items()):
-        if key.endswith(("/reward/total", "/nll")):
-            yield f"{key}: {value:.3f}"
+    for test, value in curve.test_headlines():
+        yield f"{test}: {value:.3f}"
     if plan.served.is_stand_in:
         yield f"{plan.served.note}: these figures say nothing about {plan.recipe.model.name}"
     yield f"run: {run.path}"

@@ -114,8 +114,7 @@ def _recorded_attempt(run: RunDirectory, position: Position) -> Iterator[None]:
     except KeyboardInterrupt as error:
         record("interrupted")
         raise Interrupted(
-            f"interrupted; {run.path} is kept. Give the same command again to resume from its "
-            "last checkpoint"
+            f"interrupted; {run.path} is kept. Give the same command again to {_way_on(run)}"
         ) from error
     except Exception as error:
         from recipe_runner.runs.failures import explain
@@ -125,3 +124,10 @@ def _recorded_attempt(run: RunDirectory, position: Position) -> Iterator[None]:
         explained.add_note(f"details: {run.output_file}")
         raise explained from error
     record("done")
+
+
+def _way_on(run: RunDirectory) -> str:
+    """Say what the same command will do with an interrupted run."""
+    if read_json_lines(run.checkpoints_file):
+        return "resume from its last checkpoint"
+    return "start it over: it has no checkpoint yet (`checkpoint.every` sets how often)"

@@ -128,7 +128,7 @@ def test_interrupt_is_recorded_and_resumable(
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130, output
     assert "Traceback" not in output
-    assert "resume" in output
+    assert "Give the same command again" in output
     assert json.loads((run / "run.json").read_text())["state"] == "interrupted"
 
 

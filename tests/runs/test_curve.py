@@ -56,3 +56,9 @@ def test_evaluation_rows_set_the_tests_and_are_no_steps() -> None:
     curve.add({"step": 5, "test/env/all/reward/total": 0.4})
     assert curve.tests == {"test/env/all/reward/total": 0.4}
     assert curve.last_step == 0
+
+
+def test_watched_evaluation_metrics_have_short_names() -> None:
+    curve = curve_of([0.1])
+    curve.add({"step": 1, "test/nll": 1.5, "test/bpb": 2.0, "test/env/all/reward/total": 0.4})
+    assert curve.test_headlines() == [("test reward", 0.4), ("test loss", 1.5)]

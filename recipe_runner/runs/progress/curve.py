@@ -21,6 +21,8 @@ class Headline:
     label: str
 
 
+_TEST_LABELS = {"test/env/all/reward/total": "test reward", "test/nll": "test loss"}
+
 HEADLINES = {
     "rl": Headline("env/all/reward/total", "reward"),
     "sft": Headline("train_mean_nll", "loss"),
@@ -74,6 +76,12 @@ class Curve:
     def last(self) -> float | None:
         """Mean of the headline metric over the last steps."""
         return _mean(self.values[step] for step in sorted(self.values)[-WINDOW:])
+
+    def test_headlines(self) -> list[tuple[str, float]]:
+        """Return the evaluation metrics that people watch, by short names."""
+        return [
+            (label, self.tests[key]) for key, label in _TEST_LABELS.items() if key in self.tests
+        ]
 
     def seconds_left(self, steps: int | None) -> float | None:
         """Estimate from the latest steps; None before the first, or when the end is unknown."""

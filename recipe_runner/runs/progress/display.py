@@ -110,10 +110,8 @@ class LiveDisplay:
         return text
 
     def _tests(self, curve: Curve) -> list[RenderableType]:
-        shown = [(key, value) for key, value in sorted(curve.tests.items()) if "reward" in key]
-        shown = shown or [item for item in sorted(curve.tests.items()) if "nll" in item[0]]
-        lines = "  ".join(f"{key} {value:.3f}" for key, value in shown[:2])
-        return [Text(lines, style="dim")] if lines else []
+        shown = [f"{key} {value:.3f}" for key, value in curve.test_headlines()]
+        return [Text("  ".join(shown), style="dim")] if shown else []
 
 
 def _duration(seconds: float | None) -> str | None:
