@@ -23,9 +23,9 @@ BOXED_PROMPT = (
 # only that one earns a reward: the model knows more than its replies show, as a base model does
 # before reinforcement learning teaches it the format.
 REPLY_FORMS: tuple[tuple[float, str], ...] = (
-    (0.45, "\\boxed{{{answer}}}"),
+    (0.4, "\\boxed{{{answer}}}"),
     (0.35, "{answer}"),
-    (0.2, "The final answer is {answer}."),
+    (0.25, "The final answer is {answer}."),
 )
 
 CHAIN_SUM = {"min_terms": 2, "max_terms": 2, "min_digits": 1, "max_digits": 2}

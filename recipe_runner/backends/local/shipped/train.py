@@ -24,7 +24,7 @@ class TrainSpec:
     """The settings of the training; the defaults made the files in this folder."""
 
     seed: int = 0
-    steps: int = 600
+    steps: int = 500
     batch_size: int = 128
     matrix_rate: float = 0.02
     vector_rate: float = 3e-3
