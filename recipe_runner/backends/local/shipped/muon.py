@@ -1,8 +1,9 @@
 """Muon, the optimizer of the shipped model's matrices.
 
-Keller Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024). On this
-model it needs a third of AdamW's steps. torch's own orthogonalises in bfloat16, which most CPUs
-emulate (three times the seconds per step here); this one stays in float32.
+Keller Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024). After 250
+steps on bare arithmetic this model's loss was 0.05 with it and 0.51 with AdamW. torch's own
+orthogonalises in bfloat16, which most CPUs emulate (1.3 against 0.45 seconds a step here); this one
+stays in float32.
 """
 
 from __future__ import annotations
