@@ -67,30 +67,33 @@ class FastDecoder(Decoder):
 
     def __init__(self, network: Network, weights: Mapping[str, Tensor]) -> None:
         self._weights = FusedWeights(network, weights)
-        self._cache = SlotCache(len(self._weights.layers))
+        self._cache = self._weights.cache()
 
     @property
     def num_bytes(self) -> int:
         return self._weights.num_bytes
 
+    @torch.inference_mode()
     def prefill(self, prompts: Sequence[list[int]], slots: list[int]) -> Tensor:
         self._cache.reserve(max(slots) + 1, max(map(len, prompts)))
         return self._weights.prefill(_padded(prompts), self._cache, slots)
 
+    @torch.inference_mode()
     def step(self, tokens: list[int], lengths: list[int]) -> Tensor:
         self._cache.reserve(len(tokens), max(lengths) + 1)
-        hidden = self._weights.step(torch.tensor(tokens), torch.tensor(lengths), self._cache)
-        return self._weights.head(hidden)
+        return self._weights.head(self._weights.step(tokens, lengths, self._cache))
 
+    @torch.inference_mode()
     def head(self, hidden: Tensor) -> Tensor:
         return self._weights.head(hidden)
 
+    @torch.inference_mode()
     def copy_slot(self, source: int, targets: list[int], length: int) -> None:
         self._cache.reserve(max(source, *targets) + 1, length)
         self._cache.copy_slot(source, targets, length)
 
     def forget(self) -> None:
-        self._cache = SlotCache(len(self._cache.keys))
+        self._cache = self._weights.cache()
 
 
 class CachedDecoder(Decoder):

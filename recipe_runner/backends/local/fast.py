@@ -1,10 +1,11 @@
 """A lean forward pass for models of Llama's shape (Llama, Mistral, Qwen2, Qwen3).
 
-At a batch of one the time of a step is the number of operations. So query, key and value
-projections are one matrix, gate and up projections another, and the scales of the norms before
-them are multiplied into them. Query and key dimensions are reordered so that the two that rotate
-together are neighbours: a rotation is then one multiplication of complex numbers, and attention,
-which only sees products of queries and keys, does not notice.
+At a small batch the time of a step is the number of operations. So query, key and value
+projections are one matrix, gate and up projections another; the scales of the norms before them
+and of attention are multiplied into them; and weights are kept transposed, as products read them.
+Query and key dimensions are reordered so that the two that rotate together are neighbours: a
+rotation is then one multiplication of complex numbers, and attention, which only sees products of
+queries and keys, does not notice.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recipe_runner.backends.local.cache import SlotCache, length_mask
+from recipe_runner.backends.local.fast_cache import FastCache
 from recipe_runner.backends.local.network import Network
 
 _MODEL_TYPES = ("llama", "mistral", "qwen2", "qwen3")
@@ -39,6 +40,8 @@ def fast_shape(network: Network) -> bool:
 
 @dataclass(frozen=True)
 class _Layer:
+    """Weights [in, out]."""
+
     qkv: Tensor
     qkv_bias: Tensor | None
     head_norm: Tensor | None  # [query and key heads, dim]: Qwen3 normalizes each head
@@ -61,7 +64,8 @@ class FusedWeights:
         self._head_dim = int(
             getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         )
-        self._eps = float(config.rms_norm_eps)
+        self._num_rotated = self._num_heads + self._num_kv_heads
+        self._eps = torch.tensor(float(config.rms_norm_eps))
         self.layers = [self._layer(index) for index in range(config.num_hidden_layers)]
         self._embedding = self._weights["model.embed_tokens.weight"]
         self._norm = self._weights["model.norm.weight"]
@@ -73,68 +77,81 @@ class FusedWeights:
         self._rotations = self._rotary_table(256)
         self.num_bytes = self._own_bytes(network)
 
-    def prefill(self, tokens: Tensor, cache: SlotCache, slots: list[int]) -> Tensor:
+    def cache(self) -> FastCache:
+        """An empty cache of the shape that these weights need."""
+        return FastCache(len(self.layers), self._num_kv_heads, self._head_dim)
+
+    def prefill(self, tokens: Tensor, cache: FastCache, slots: list[int]) -> Tensor:
         """Hidden states [P, T, H] of right-padded prompts, whose keys and values go to `slots`."""
         num_tokens = tokens.shape[1]
         self._cover(num_tokens)
         rotation = self._rotations[:num_tokens, None]
+        groups = self._num_heads // self._num_kv_heads
+        sizes = [self._num_heads, self._num_kv_heads, self._num_kv_heads]
         x = F.embedding(tokens, self._embedding)
         for index, layer in enumerate(self.layers):
-            q, k, v = (part.transpose(1, 2) for part in self._attention_inputs(layer, x, rotation))
+            heads = self._attention_inputs(layer, x, rotation).transpose(1, 2)
+            q, k, v = heads.split(sizes, dim=1)
             cache.write_prompts(index, slots, k, v)
-            groups = self._num_heads // self._num_kv_heads
             k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
-            attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-            x = self._rest(layer, x, attended.transpose(1, 2).flatten(-2))
+            attended = F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=1.0)
+            self._finish(layer, x.flatten(0, 1), attended.transpose(1, 2).flatten(2).flatten(0, 1))
         return self._normed(x) * self._norm
 
-    def step(self, tokens: Tensor, lengths: Tensor, cache: SlotCache) -> Tensor:
+    def step(self, tokens: list[int], lengths: list[int], cache: FastCache) -> Tensor:
         """Hidden states [B, H] of one more token in each of the first B slots."""
-        num_rows, longest = len(tokens), int(lengths.max()) + 1
+        num_rows, longest = len(tokens), max(lengths) + 1
         self._cover(longest)
-        rotation = self._rotations[lengths, None]
-        rows = torch.arange(num_rows)
-        mask = length_mask(lengths + 1, longest) if num_rows > 1 else None
-        x = F.embedding(tokens, self._embedding)
+        positions = torch.tensor(lengths)
+        rotation = self._rotations[positions, None]
+        places = cache.places(positions)
+        mask = cache.mask(positions, longest) if min(lengths) + 1 < longest else None
+        x = F.embedding(torch.tensor(tokens), self._embedding)
         for index, layer in enumerate(self.layers):
-            q, k, v = self._attention_inputs(layer, x, rotation)
-            cache.append(index, rows, lengths, k, v)
-            keys, values = cache.first(index, num_rows, longest)
+            heads = self._attention_inputs(layer, x, rotation)
+            cache.append(index, places, heads[:, self._num_heads :])
             # The query heads of a key head stand where a sequence's queries would.
-            grouped = q.view(num_rows, self._num_kv_heads, -1, self._head_dim)
-            attended = F.scaled_dot_product_attention(grouped, keys, values, attn_mask=mask)
-            x = self._rest(layer, x, attended.reshape(num_rows, -1))
+            queries = heads[:, : self._num_heads].reshape(
+                num_rows * self._num_kv_heads, -1, self._head_dim
+            )
+            keys, values = cache.first(index, num_rows, longest)
+            # Written out: the fused attention of torch is slower for single queries.
+            scores = (
+                torch.bmm(queries, keys.mT)
+                if mask is None
+                else torch.baddbmm(mask, queries, keys.mT)
+            )
+            attended = torch.bmm(scores.softmax(-1), values)
+            self._finish(layer, x, attended.view(num_rows, -1))
         return self._normed(x) * self._norm
 
     def head(self, hidden: Tensor) -> Tensor:
         """Logits [..., V]."""
         return F.linear(hidden, self._head)
 
-    def _attention_inputs(
-        self, layer: _Layer, x: Tensor, rotation: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Rotated queries and keys, and values, each [..., heads, dim]."""
-        fused = F.linear(self._normed(x), layer.qkv, layer.qkv_bias)
+    def _attention_inputs(self, layer: _Layer, x: Tensor, rotation: Tensor) -> Tensor:
+        """Rotated queries and keys, then values: [..., heads, dim]."""
+        fused = _product(self._normed(x), layer.qkv, layer.qkv_bias)
         heads = fused.view(*x.shape[:-1], -1, self._head_dim)
-        num_rotated = self._num_heads + self._num_kv_heads
-        rotated, values = torch.split(heads, [num_rotated, self._num_kv_heads], dim=-2)
+        rotated = heads[..., : self._num_rotated, :]
         if layer.head_norm is not None:
-            rotated = self._normed(rotated) * layer.head_norm
-        else:
-            rotated = rotated.contiguous()
-        rotated = (rotated.view(torch.complex64) * rotation).view(torch.float32)
-        queries, keys = torch.split(rotated, [self._num_heads, self._num_kv_heads], dim=-2)
-        return queries, keys, values
+            rotated.mul_(self._inverse_rms(rotated) * layer.head_norm)
+        heads.view(torch.complex64)[..., : self._num_rotated, :].mul_(rotation)
+        return heads
 
-    def _rest(self, layer: _Layer, x: Tensor, attended: Tensor) -> Tensor:
-        x = x + F.linear(attended, layer.out, layer.out_bias)
-        fused = F.linear(self._normed(x), layer.gate_up, layer.gate_up_bias)
-        gate, up = fused.chunk(2, dim=-1)
-        return x + F.linear(F.silu(gate) * up, layer.down, layer.down_bias)
+    def _finish(self, layer: _Layer, x: Tensor, attended: Tensor) -> None:
+        """Add the outputs of attention and MLP to the states [N, H], in place."""
+        _add_product(x, attended, layer.out, layer.out_bias)
+        gate, up = _product(self._normed(x), layer.gate_up, layer.gate_up_bias).chunk(2, dim=-1)
+        _add_product(x, F.silu(gate).mul_(up), layer.down, layer.down_bias)
 
     def _normed(self, x: Tensor) -> Tensor:
-        # Written out: F.rms_norm is three times slower on a single row.
-        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self._eps)
+        return x * self._inverse_rms(x)
+
+    def _inverse_rms(self, x: Tensor) -> Tensor:
+        # By way of the norm, the one reduction that is quick on a few short rows.
+        norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        return torch.addcmul(self._eps, norm, norm, value=1 / x.shape[-1]).rsqrt_()
 
     def _cover(self, length: int) -> None:
         if length > len(self._rotations):
@@ -164,22 +181,26 @@ class FusedWeights:
             return self._weights[f"model.layers.{index}.{name}.weight"]
 
         return _Layer(
-            qkv=self._attention_weights(attention, "weight") * norm("input_layernorm"),
+            qkv=_transposed(self._attention_weights(attention, "weight") * norm("input_layernorm")),
             qkv_bias=self._attention_weights(attention, "bias") if has_bias else None,
             head_norm=self._head_norm(attention),
-            out=self._weights[f"{attention}.o_proj.weight"],
+            out=_transposed(self._weights[f"{attention}.o_proj.weight"]),
             out_bias=self._weights.get(f"{attention}.o_proj.bias"),
-            gate_up=self._mlp_weights(mlp, "weight") * norm("post_attention_layernorm"),
+            gate_up=_transposed(
+                self._mlp_weights(mlp, "weight") * norm("post_attention_layernorm")
+            ),
             gate_up_bias=(
                 self._mlp_weights(mlp, "bias") if f"{mlp}.up_proj.bias" in self._weights else None
             ),
-            down=self._weights[f"{mlp}.down_proj.weight"],
+            down=_transposed(self._weights[f"{mlp}.down_proj.weight"]),
             down_bias=self._weights.get(f"{mlp}.down_proj.bias"),
         )
 
     def _attention_weights(self, attention: str, kind: str) -> Tensor:
         q, k, v = (self._weights[f"{attention}.{name}_proj.{kind}"] for name in "qkv")
-        return torch.cat((self._paired(q), self._paired(k), v))
+        has_norm = f"{attention}.q_norm.weight" in self._weights
+        q = self._paired(q) if has_norm else self._paired(q) * self._head_dim**-0.5
+        return torch.cat((q, self._paired(k), v))
 
     def _paired(self, rows: Tensor) -> Tensor:
         """Rows [heads * dim, ...] with dimension i of each head before dimension i + dim / 2."""
@@ -195,5 +216,21 @@ class FusedWeights:
         q_norm, k_norm = (
             self._paired(self._weights[f"{attention}.{name}_norm.weight"]) for name in "qk"
         )
-        q_norm, k_norm = q_norm.expand(self._num_heads, -1), k_norm.expand(self._num_kv_heads, -1)
+        q_norm = (q_norm * self._head_dim**-0.5).expand(self._num_heads, -1)
+        k_norm = k_norm.expand(self._num_kv_heads, -1)
         return torch.cat((q_norm, k_norm))
+
+
+def _transposed(weight: Tensor) -> Tensor:
+    return weight.t().contiguous()
+
+
+def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    product = x @ weight
+    return product if bias is None else product.add_(bias)
+
+
+def _add_product(total: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    total.addmm_(x, weight)
+    if bias is not None:
+        total.add_(bias)
