@@ -91,7 +91,7 @@ class FusedWeights:
         x = F.embedding(tokens, self._embedding)
         for index, layer in enumerate(self.layers):
             heads = self._attention_inputs(layer, x, rotation).transpose(1, 2)
-            q, k, v = heads.split(sizes, dim=1)
+            q, k, v = torch.split(heads, sizes, dim=1)
             cache.write_prompts(index, slots, k, v)
             k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
             attended = F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=1.0)
