@@ -65,6 +65,9 @@ def serve(
         build_app(service, api_key),
         log_config=None,
         access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        ws="none",
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
