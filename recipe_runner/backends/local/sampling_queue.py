@@ -20,7 +20,7 @@ _MERGED_KEPT = 4
 
 
 class SamplingQueue:
-    """Busy samplers take turns and share `max_slots` slots.
+    """Busy samplers take turns and share `max_slots` slots; each has a few of its own beside.
 
     `put`, `__bool__` and `live` may be called from any thread, the rest from the compute thread.
     """
@@ -29,6 +29,8 @@ class SamplingQueue:
         if max_slots < 1:
             raise ValueError(f"max_slots must be 1 or more, not {max_slots}")
         self._max_slots = max_slots
+        # Each sampler's, whatever the others hold: nobody waits for another's long sequences.
+        self._own_slots = max(1, max_slots // 8)
         self._samplers: dict[str, Sampler] = {}
         self._requests: deque[tuple[str, SampleRequest, Future[SampleResult]]] = deque()
         self._busy: deque[Sampler] = deque()
@@ -86,18 +88,17 @@ class SamplingQueue:
 
     def next(self) -> Sampler | None:
         """The busy sampler whose turn it is; None when none is busy."""
-        free = self._free_slots()
         for _ in range(len(self._busy)):
-            if self._busy[0].can_advance(free):
+            if self._busy[0].can_advance(self._free_slots(self._busy[0])):
                 return self._busy[0]
             self._busy.rotate(-1)
-        # Slots run out only while some sampler has rows, and rows can advance.
+        # A sampler has rows, which can advance, or a free slot of its own.
         assert not self._busy, "busy samplers of which none can advance"
         return None
 
     def advance(self, sampler: Sampler) -> None:
         """One slice of a sampler's work; the turn passes to the next."""
-        sampler.advance(self._free_slots())
+        sampler.advance(self._free_slots(sampler))
         with self._lock:
             self._busy.remove(sampler)
             if sampler.busy:
@@ -112,8 +113,9 @@ class SamplingQueue:
         for sampler in self._busy:
             sampler.fail(error)
 
-    def _free_slots(self) -> int:
-        return self._max_slots - sum(sampler.num_rows for sampler in self._busy)
+    def _free_slots(self, sampler: Sampler) -> int:
+        used = sum(busy.num_rows for busy in self._busy)
+        return max(self._max_slots - used, self._own_slots - sampler.num_rows)
 
     def _rest(self, sampler: Sampler) -> None:
         """Keep the merged weights of the samplers that were busy last."""

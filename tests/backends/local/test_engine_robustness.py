@@ -130,6 +130,15 @@ def test_cancelling_frees_slots_for_those_who_wait(engine: Engine) -> None:
     hogs[1].cancel()
 
 
+def test_no_sampler_waits_for_the_sequences_of_another(engine: Engine) -> None:
+    hog = engine.sample("s", endless(9))
+    engine.create_sampler("other", base_model=NAME).result(timeout=PATIENCE_S)
+    _wait_until(lambda: engine.stats()["slots"] == 4)
+    engine.sample("other", SampleRequest([7], 3, 3, stop=[])).result(timeout=PATIENCE_S)
+    assert not hog.done()
+    hog.cancel()
+
+
 def test_an_engine_without_slots_is_refused() -> None:
     with pytest.raises(ValueError, match="max_slots must be 1 or more, not 0"):
         Engine(max_slots=0)
