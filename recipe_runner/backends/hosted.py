@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from recipe_runner.backends.connection import Connection
+from recipe_runner.backends.reach import require_reachable
 from recipe_runner.errors import MissingKey
 from recipe_runner.planning import Plan, Served
 
@@ -31,4 +32,8 @@ def check_access() -> None:
 @contextmanager
 def connect(plan: Plan, *, store: Path, log: Path) -> Iterator[Connection]:
     check_access()
-    yield Connection(base_url=os.environ.get("TINKER_BASE_URL"))
+    from tinker.lib.base_url import DEFAULT_BASE_URL
+
+    base_url = os.environ.get("TINKER_BASE_URL")
+    require_reachable(base_url or DEFAULT_BASE_URL)
+    yield Connection(base_url=base_url)

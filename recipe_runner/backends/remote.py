@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from recipe_runner.backends.connection import Connection
+from recipe_runner.backends.reach import require_reachable
 from recipe_runner.planning import Plan, Served
 from schemas.backend import RemoteBackend
 
@@ -26,5 +27,6 @@ def check_access() -> None:
 @contextmanager
 def connect(plan: Plan, *, store: Path, log: Path) -> Iterator[Connection]:
     assert isinstance(plan.recipe.backend, RemoteBackend)
+    require_reachable(plan.recipe.backend.base_url)
     key = None if os.environ.get("TINKER_API_KEY") else _PLACEHOLDER_KEY
     yield Connection(base_url=plan.recipe.backend.base_url, api_key=key)
