@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from recipe_runner.planning import Plan, Served
+    from recipe_runner.planning.plan import Plan, Served
 
 
 @dataclass(frozen=True)

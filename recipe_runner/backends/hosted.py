@@ -10,7 +10,7 @@ from pathlib import Path
 from recipe_runner.backends.connection import Connection
 from recipe_runner.backends.reach import require_reachable
 from recipe_runner.errors import MissingKey
-from recipe_runner.planning import Plan, Served
+from recipe_runner.planning.plan import Plan, Served
 
 KEY_VARIABLE = "TINKER_API_KEY"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from recipe_runner.backends.connection import Connection
 from recipe_runner.backends.reach import require_reachable
-from recipe_runner.planning import Plan, Served
+from recipe_runner.planning.plan import Plan, Served
 from schemas.backend import RemoteBackend
 
 # The SDK refuses to start without a key of this form; a server of one's own often wants none.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import TypedDict
+
+from recipe_runner.catalog import DATA
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class _Data(TypedDict):
 
 @cache
 def _data() -> _Data:
-    text = resources.files("recipe_runner.catalog").joinpath("data/gem.json").read_text("utf-8")
+    text = (DATA / "gem.json").read_text("utf-8")
     data: _Data = json.loads(text)
     return data
 

@@ -6,8 +6,9 @@ import difflib
 import json
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import TypedDict
+
+from recipe_runner.catalog import DATA
 
 SHIPPED_MODEL = "recipe-run/tiny"
 
@@ -55,8 +56,7 @@ class _Data(TypedDict):
 
 @cache
 def _data() -> _Data:
-    text = resources.files("recipe_runner.catalog").joinpath("data/models.json").read_text("utf-8")
-    data: _Data = json.loads(text)
+    data: _Data = json.loads((DATA / "models.json").read_text("utf-8"))
     return data
 
 

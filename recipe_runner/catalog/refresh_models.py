@@ -6,12 +6,10 @@ python -m recipe_runner.catalog.refresh_models
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
+from recipe_runner.catalog import DATA
 from recipe_runner.catalog.models import SHIPPED_MODEL
-
-DATA = Path(__file__).parent / "data"
 
 # The shipped model's tokenizer has the markers of all these renderers; it was trained with the
 # first. It is nobody's hosted model, so no learning rate is recommended.

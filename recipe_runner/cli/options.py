@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from recipe_runner.language import LoadedRecipe
-    from recipe_runner.planning import Plan
+    from recipe_runner.planning.plan import Plan
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -56,8 +56,8 @@ def plan_recipe(
         RecipeError: with every mistake in it.
     """
     from recipe_runner.backends import backend as backend_of
-    from recipe_runner.planning import make_plan
     from recipe_runner.planning.checks import load_and_check
+    from recipe_runner.planning.resolve import make_plan
     from schemas.backend import backend_kind
 
     flags = [*overrides, *_backend_override(backend), *([f"steps={steps}"] if steps else [])]

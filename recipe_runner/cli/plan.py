@@ -11,7 +11,7 @@ import click
 from recipe_runner.cli.options import plan_recipe, recipe_options
 
 if TYPE_CHECKING:
-    from recipe_runner.planning import Plan
+    from recipe_runner.planning.plan import Plan
 
 
 @click.command("plan")

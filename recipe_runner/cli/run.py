@@ -13,7 +13,7 @@ from recipe_runner.cli.summary import summary
 from recipe_runner.errors import UsageError
 
 if TYPE_CHECKING:
-    from recipe_runner.planning import Plan
+    from recipe_runner.planning.plan import Plan
 
 
 @click.command("run")

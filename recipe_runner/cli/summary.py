@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from recipe_runner.planning import Plan
+    from recipe_runner.planning.plan import Plan
     from recipe_runner.runs.execute import Outcome
 
 

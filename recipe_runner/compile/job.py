@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from recipe_runner.planning import Plan
+from recipe_runner.planning.plan import Plan
 
 # method -> module with `ENTRY`, `UNEXPOSED` and `config(plan, target)`
 METHODS = {

@@ -9,7 +9,7 @@ from tinker_cookbook.rl.types import RLDatasetBuilder
 
 from recipe_runner.compile.job import Target
 from recipe_runner.compile.shared import shared_fields
-from recipe_runner.planning import Plan
+from recipe_runner.planning.plan import Plan
 from schemas.env import GemEnv
 from schemas.loss import loss_config, loss_name
 from schemas.rl import RlRecipe

@@ -11,7 +11,7 @@ from tinker_cookbook.supervised.types import (
 
 from recipe_runner.compile.job import Target
 from recipe_runner.compile.shared import shared_fields
-from recipe_runner.planning import Plan
+from recipe_runner.planning.plan import Plan
 from schemas.data import COOKBOOK_DATASETS, ConversationsData, HuggingFaceData
 from schemas.sft import SftRecipe
 

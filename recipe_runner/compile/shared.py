@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recipe_runner.compile.job import Target
-from recipe_runner.planning import Plan
+from recipe_runner.planning.plan import Plan
 
 SECONDS_PER_DAY = 86_400
 

@@ -1,10 +1,5 @@
 """Recipe -> Plan: every default resolved, checked across fields, hashed. Pure data, nothing heavy.
 
-May import catalog, language and schemas.
+May import catalog, language and schemas. The modules are imported by their own names, so that
+`validate` loads `checks` alone.
 """
-
-from recipe_runner.planning.checks import check
-from recipe_runner.planning.plan import Plan, Served
-from recipe_runner.planning.resolve import make_plan
-
-__all__ = ["Plan", "Served", "check", "make_plan"]

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from recipe_runner.errors import UsageError
-from recipe_runner.planning import Plan
+from recipe_runner.planning.plan import Plan
 from recipe_runner.runs.files import append_json_line, replace_atomically
 from recipe_runner.runs.manifest import Manifest, State, new_manifest, now
 

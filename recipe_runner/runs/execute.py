@@ -9,7 +9,7 @@ from typing import Literal
 
 from recipe_runner.backends import backend
 from recipe_runner.errors import Interrupted, UsageError
-from recipe_runner.planning import Plan
+from recipe_runner.planning.plan import Plan
 from recipe_runner.runs import registry
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.files import read_json_lines

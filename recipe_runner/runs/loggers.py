@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from recipe_runner.errors import UsageError
-from recipe_runner.planning import Plan
+from recipe_runner.planning.plan import Plan
 
 
 def wandb_environment(plan: Plan, run_id: str) -> dict[str, str]:

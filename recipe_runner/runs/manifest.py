@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from recipe_runner.planning import Plan, Served
+from recipe_runner.planning.plan import Plan, Served
 from schemas.backend import RemoteBackend
 
 State = Literal["planned", "running", "interrupted", "failed", "budget", "done"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from recipe_runner.planning import Plan
+from recipe_runner.planning.plan import Plan
 from schemas.rl import RlRecipe
 from schemas.run_settings import LoggingSettings
 from schemas.sft import SftRecipe

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from recipe_runner.errors import UsageError
-from recipe_runner.planning import Plan
+from recipe_runner.planning.plan import Plan
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.files import read_json_lines
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from recipe_runner.backends import Connection, backend
 from recipe_runner.compile import Target, compile_plan
 from recipe_runner.compile.job import METHODS
-from recipe_runner.planning import Plan
+from recipe_runner.planning.plan import Plan
 from recipe_runner.runs import registry
 from recipe_runner.runs.console import captured_output
 from recipe_runner.runs.directory import RunDirectory

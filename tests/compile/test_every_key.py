@@ -17,7 +17,8 @@ from recipe_runner.compile import Target, compile_plan, rl, sft
 from recipe_runner.compile.export import to_json_tree
 from recipe_runner.compile.job import METHODS as COMPILERS
 from recipe_runner.language import load
-from recipe_runner.planning import Served, make_plan
+from recipe_runner.planning.plan import Served
+from recipe_runner.planning.resolve import make_plan
 from recipe_runner.runs.loggers import wandb_environment
 from recipe_runner.runs.manifest import new_manifest
 from recipe_runner.runs.training import unstarted_target

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from recipe_runner.language import Diagnostic, load
-from recipe_runner.planning import check
+from recipe_runner.planning.checks import check
 from tests.conftest import RL_RECIPE, SFT_RECIPE
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from recipe_runner.language import RecipeError, load
-from recipe_runner.planning import Plan, Served, make_plan
+from recipe_runner.planning.plan import Plan, Served
+from recipe_runner.planning.resolve import make_plan
 from tests.conftest import RL_RECIPE, SFT_RECIPE
 
 HOSTED = Served(kind="hosted", note="hosted")

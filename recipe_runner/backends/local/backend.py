@@ -9,7 +9,7 @@ from pathlib import Path
 from recipe_runner.backends.connection import Connection
 from recipe_runner.backends.local.launch import launch
 from recipe_runner.backends.local.models import ModelSource, resolve
-from recipe_runner.planning import Plan, Served
+from recipe_runner.planning.plan import Plan, Served
 from schemas.rl import RlRecipe
 
 
