@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from recipe_runner.backends.connection import Connection
+from recipe_runner.backends.local.tokenizers import register_tokenizer, sources
 from recipe_runner.backends.reach import require_reachable
 from recipe_runner.planning.plan import Plan, Served
 from schemas.backend import RemoteBackend
@@ -28,5 +29,9 @@ def check_access() -> None:
 def connect(plan: Plan, *, store: Path, log: Path) -> Iterator[Connection]:
     assert isinstance(plan.recipe.backend, RemoteBackend)
     require_reachable(plan.recipe.backend.base_url)
+    for source in sources(plan):
+        # `recipe-run serve` elsewhere has the model that we ship; no hub has its tokenizer.
+        if source.kind == "shipped":
+            register_tokenizer(source)
     key = None if os.environ.get("TINKER_API_KEY") else _PLACEHOLDER_KEY
     yield Connection(base_url=plan.recipe.backend.base_url, api_key=key)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.e2e.conftest import environment
+from tests.e2e.conftest import Result, environment
 
 PROGRAM = """
 import tinker
@@ -60,3 +60,20 @@ def test_a_key_of_ones_own_is_the_only_one(
     )
     assert done.returncode != 0
     assert "401" in done.stderr
+
+
+def test_a_recipe_on_a_served_backend(
+    start: Callable[..., subprocess.Popen[str]],
+    recipe_run: Callable[..., Result],
+    root: Path,
+    tmp_path: Path,
+) -> None:
+    server = start("serve", "--store", tmp_path / "store")
+    assert server.stdout is not None
+    url = server.stdout.readline().strip()
+    small = "rollout={groups_per_batch: 2, group_size: 2, max_tokens: 12}"
+    done = recipe_run(
+        root / "recipes/quickstart.yaml", "--backend", url, "--steps", "2", "--set", small
+    )
+    assert done.returncode == 0, done.stderr
+    assert "done: 2 steps" in done.stdout
