@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
 import signal
 import threading
@@ -13,7 +12,6 @@ from pathlib import Path
 
 from recipe_runner.backends import Connection, backend
 from recipe_runner.compile import Target, compile_plan
-from recipe_runner.compile.job import METHODS
 from recipe_runner.planning.plan import Plan
 from recipe_runner.runs import registry
 from recipe_runner.runs.console import captured_output
@@ -34,7 +32,6 @@ def train(plan: Plan, run: RunDirectory, position: Position, curve: Curve) -> No
 
     chosen = backend(backend_kind(plan.recipe.backend))
     root = Path(plan.recipe.logging.dir)
-    importing = _import_in_background(METHODS[plan.recipe.method])
     with ExitStack() as stack:
         stack.enter_context(_terminated_like_interrupted())
         terminal = stack.enter_context(captured_output(run.output_file))
@@ -45,7 +42,6 @@ def train(plan: Plan, run: RunDirectory, position: Position, curve: Curve) -> No
             chosen.connect(plan, store=root / LOCAL_STORE, log=run.backend_log)
         )
         stack.enter_context(_environment(_key(connection) | wandb_environment(plan, run.path.name)))
-        importing.join()
         job = compile_plan(plan, _target(plan, run.path, connection.base_url, root))
         asyncio.run(job.run())
 
@@ -96,13 +92,6 @@ def _key(connection: Connection) -> dict[str, str]:
     """Variables for the SDK, and quiet progress bars in the run's output file."""
     key = {} if connection.api_key is None else {"TINKER_API_KEY": connection.api_key}
     return {"TQDM_DISABLE": "1", **key}
-
-
-def _import_in_background(module: str) -> threading.Thread:
-    """Import a method's compiler, and torch with it, while the backend starts."""
-    thread = threading.Thread(target=importlib.import_module, args=(module,), daemon=True)
-    thread.start()
-    return thread
 
 
 @contextmanager

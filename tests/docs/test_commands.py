@@ -20,6 +20,8 @@ ELSEWHERE = {
     "make check": ".ci/run",
     "make test": ".ci/run",
     "make quickstart": "tests/e2e/test_quickstart.py",
+    "recipe-run recipes/sft_conversations.yaml": "tests/e2e/test_recipes.py",
+    "recipe-run runs show sft-conversations": "tests/e2e/test_recipes.py",
     "recipe-run serve --port 8000": "tests/e2e/test_serve.py",
     "TINKER_BASE_URL=http://127.0.0.1:8000 TINKER_API_KEY=tml-local python your_program.py": (
         "tests/e2e/test_serve.py"

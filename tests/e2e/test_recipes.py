@@ -82,9 +82,13 @@ def test_sft_learns_its_conversations(
     tests = [row["test/nll"] for row in metrics if "test/nll" in row]
     assert tests[-1] < tests[0]
     assert "loss:" in done.stdout
+    shown = recipe_run("runs", "show", "sft-conversations")
+    assert shown.returncode == 0, shown.stderr
+    assert "done" in shown.stdout
 
 
-@pytest.mark.parametrize("recipe", ["gem_reasoning_gym", "sft_conversations", "quickstart"])
+# The README's preflights are run by tests/docs/test_commands.py.
+@pytest.mark.parametrize("recipe", ["sft_conversations"])
 def test_preflight(
     recipe_run: Callable[..., Result], root: Path, tmp_path: Path, recipe: str
 ) -> None:
