@@ -156,6 +156,8 @@ def _report(error: Exception, argv: list[str]) -> int:
         return EXIT_WRONG_RECIPE
     if isinstance(error, RunnerError):
         click.echo(f"error: {error}", err=True)
+        for note in getattr(error, "__notes__", []):
+            click.echo(note, err=True)
         return error.exit_code
     click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
     click.echo(

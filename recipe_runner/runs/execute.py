@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -120,6 +121,8 @@ def _recorded_attempt(run: RunDirectory, position: Position) -> Iterator[None]:
         from recipe_runner.runs.failures import explain
 
         explained = explain(error)
+        with run.output_file.open("a", encoding="utf-8") as log:
+            traceback.print_exc(file=log)
         record("failed", str(explained))
         explained.add_note(f"details: {run.output_file}")
         raise explained from error

@@ -12,6 +12,7 @@ def explain(error: BaseException) -> RunnerError:
     import tinker
     from tinker_cookbook.exceptions import TinkerCookbookError
 
+    from recipe_runner.backends.local.launch import LaunchError
     from recipe_runner.envs import EnvironmentUnavailable
 
     error = _first_cause(error)
@@ -30,6 +31,13 @@ def explain(error: BaseException) -> RunnerError:
         return RunFailed(_words(error))
     if isinstance(error, TinkerCookbookError | tinker.TinkerError):
         return RunFailed(_words(error))
+    if isinstance(error, LaunchError):
+        return BackendError(f"the local backend did not start: {_words(error)}")
+    if isinstance(error, ConnectionError):
+        return RunFailed(
+            f"{_words(error)}. A data set of the hub needs the network once; without it, give a "
+            "local file: `env.dataset`, or `data: {kind: conversations, path: …}`"
+        )
     if isinstance(error, OSError):
         return RunFailed(f"{_words(error)}; free the disk or fix the path, then run again")
     return RunFailed(f"the training loop stopped: {type(error).__name__}: {_words(error)}")
