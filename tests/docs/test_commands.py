@@ -79,3 +79,19 @@ def test_tables_of_the_language_name_real_keys() -> None:
     text = (ROOT / "docs/recipes.md").read_text("utf-8")
     for key in {*RlRecipe.model_fields, *SftRecipe.model_fields}:
         assert f"`{key}" in text or f"`{key}." in text, key
+
+
+def test_the_diagnostic_in_the_readme_is_what_validate_says(tmp_path: Path) -> None:
+    (block,) = re.findall(r"^```text\n(.*?)^```", PAGES[0].read_text(), re.MULTILINE | re.DOTALL)
+    recipe = tmp_path / "recipes" / "gem_math.yaml"
+    recipe.parent.mkdir()
+    text = (ROOT / "recipes/gem_math.yaml").read_text()
+    recipe.write_text(text.replace("groups_per_batch: 64", "groups_per_bach: 64"))
+    done = subprocess.run(
+        [str(COMMAND), "validate", "recipes/gem_math.yaml"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr.strip() == block.strip()

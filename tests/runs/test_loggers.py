@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,25 +28,34 @@ def plan_of(write_recipe: Callable[..., Path]) -> Callable[..., Plan]:
     return plan
 
 
-def test_trackio_gets_project_name_and_rows(
-    plan_of: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import trackio
+PROGRAM = """
+import sys
+from recipe_runner.planning.plan import Plan
+from recipe_runner.runs.loggers import trackio_logger
+with trackio_logger(Plan.from_json(open(sys.argv[1]).read()), "id") as log:
+    log({"step": 3, "reward": 0.5, "words": "none"})
+"""
 
-    seen: list[object] = []
-    monkeypatch.setattr(trackio, "init", lambda **settings: seen.append(settings))
-    monkeypatch.setattr(trackio, "log", lambda row, step: seen.append((step, row)))
-    monkeypatch.setattr(trackio, "finish", lambda: seen.append("finish"))
-    plan = plan_of("logging.trackio={project: p, name: n}")
-    with trackio_logger(plan, "id") as log:
-        assert log is not None
-        log({"step": 3, "reward": 0.5, "words": "none"})
-    settings, row, end = seen
-    assert isinstance(settings, dict)
-    assert (settings["project"], settings["name"]) == ("p", "n")
-    assert settings["config"]["recipe"]["steps"] == 3
-    assert row == (3, {"step": 3, "reward": 0.5})
-    assert end == "finish"
+
+@pytest.mark.parametrize(("name", "shown"), [("name: n", "n"), ("", "sums-id")])
+def test_trackio_has_the_project_the_name_and_the_rows(
+    plan_of: Callable[..., Plan], tmp_path: Path, name: str, shown: str
+) -> None:
+    # A process of its own: Trackio reads where it writes when it is imported.
+    plan = plan_of(f"logging.trackio={{project: p, {name}}}")
+    (tmp_path / "plan.json").write_text(plan.to_json())
+    subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "plan.json")],
+        env={**os.environ, "TRACKIO_DIR": str(tmp_path / "trackio")},
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    with closing(sqlite3.connect(tmp_path / "trackio" / "p.db")) as database:
+        (row,) = database.execute("SELECT run_name, step, metrics FROM metrics").fetchall()
+    assert row[:2] == (shown, 3)
+    assert json.loads(row[2])["reward"] == 0.5
+    assert "words" not in json.loads(row[2])
 
 
 def test_no_trackio_without_the_recipe_asking(plan_of: Callable[..., Plan]) -> None:
