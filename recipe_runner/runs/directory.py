@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from recipe_runner.errors import UsageError
+from recipe_runner.errors import RunFailed, UsageError
 from recipe_runner.planning.plan import Plan
 from recipe_runner.runs.files import append_json_line, replace_atomically
 from recipe_runner.runs.manifest import Manifest, State, new_manifest, now
@@ -57,13 +57,23 @@ class RunDirectory:
 
     @classmethod
     def create(cls, plan: Plan, recipe_text: str) -> RunDirectory:
-        """Make the directory of a new run, with its recipe, plan and record."""
+        """Make the directory of a new run, with its recipe, plan and record.
+
+        Raises:
+            RunFailed: if it cannot be written.
+        """
         run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         run = cls(Path(plan.recipe.logging.dir) / plan.recipe.name / run_id)
-        run.path.mkdir(parents=True)
-        replace_atomically(run.recipe_file, recipe_text)
-        replace_atomically(run.plan_file, plan.to_json())
-        run.write_manifest(new_manifest(plan, run_id))
+        try:
+            run.path.mkdir(parents=True)
+            replace_atomically(run.recipe_file, recipe_text)
+            replace_atomically(run.plan_file, plan.to_json())
+            run.write_manifest(new_manifest(plan, run_id))
+        except OSError as error:
+            raise RunFailed(
+                f"the run's directory cannot be written: {error}; free the disk, or give another "
+                "place with --set logging.dir=PATH"
+            ) from error
         return run
 
     def read_manifest(self) -> Manifest:
