@@ -22,7 +22,7 @@ quickstart: setup
 	$(BIN)/recipe-run recipes/quickstart.yaml
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -20,8 +20,34 @@ class RecipePath:
     """Marks a field as a path, relative to the file that it is written in."""
 
 
-FilePath = Annotated[str, Field(min_length=1), RecipePath()]
+class NamesModel:
+    """Marks a field as the name of a model that the backend has to serve."""
+
+
+class NamesCheckpoint:
+    """Marks a field as a checkpoint: `tinker://…`, or one that a run or a stage left."""
+
+
 NonEmpty = Annotated[str, Field(min_length=1)]
+FilePath = Annotated[str, Field(min_length=1), RecipePath()]
+ModelName = Annotated[str, Field(min_length=1), NamesModel()]
+Checkpoint = Annotated[
+    str,
+    Field(
+        pattern=r"^(tinker://\S+|(run|stage):[a-z0-9][a-z0-9._-]*@(\d+|final))$",
+        description="tinker://… or run:NAME@STEP or run:NAME@final.",
+        examples=["run:sft-conversations@final"],
+    ),
+    NamesCheckpoint(),
+]
+ImportPath = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$",
+        description="package.module:Name, imported when the recipe runs, never before.",
+    ),
+]
 Count = Annotated[int, Field(ge=1)]
 Cadence = Annotated[int, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Temperature = Annotated[float, Field(ge=0, le=2)]

@@ -1,12 +1,28 @@
-"""`data`: what a supervised method trains on. One model a kind, told apart by `kind`."""
+"""`data`: what a method trains on or asks. One model a kind, told apart by `kind`."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from schemas.base import Cadence, FilePath, NonEmpty, RecipeModel
+from schemas.base import Cadence, FilePath, ImportPath, NonEmpty, RecipeModel
+
+# Data sets that the Cookbook has builders for, by what they hold.
+COOKBOOK_CONVERSATIONS = ("tulu3", "no_robots", "openthoughts3")
+COOKBOOK_COMPARISONS = ("hhh", "helpsteer3", "ultrafeedback")
+COOKBOOK_PROMPTS = ("deepmath", "tulu3")
+COOKBOOK_DEMONSTRATIONS = ("sciknoweval", "toolalpaca")
+COOKBOOK_DATASETS = tuple(
+    dict.fromkeys(
+        (
+            *COOKBOOK_CONVERSATIONS,
+            *COOKBOOK_COMPARISONS,
+            *COOKBOOK_PROMPTS,
+            *COOKBOOK_DEMONSTRATIONS,
+        )
+    )
+)
 
 
 class ConversationsData(RecipeModel):
@@ -19,12 +35,36 @@ class ConversationsData(RecipeModel):
     )
 
 
+class ComparisonsData(RecipeModel):
+    """A JSONL file of preferences, one {"prompt", "chosen", "rejected"} a line.
+
+    Each is a text or a list of messages. The Cookbook's own form, {"comparison", "label"}, is read
+    as well.
+    """
+
+    kind: Literal["comparisons"]
+    path: FilePath = Field(description="The JSONL file.", examples=["data/comparisons.jsonl"])
+    test_size: Cadence = Field(default=0, description="Number of comparisons held out.")
+
+
+class PromptsData(RecipeModel):
+    """A JSONL file of prompts, one {"prompt": text} or {"messages": […]} a line.
+
+    `answer` beside it is the demonstration that `sdft` learns from.
+    """
+
+    kind: Literal["prompts"]
+    path: FilePath = Field(description="The JSONL file.", examples=["data/prompts.jsonl"])
+    test_size: Cadence = Field(default=0, description="Number of prompts held out.")
+
+
 class HuggingFaceData(RecipeModel):
     """A data set of the Hugging Face hub, or one that the Cookbook knows by name."""
 
     kind: Literal["huggingface"]
     dataset: NonEmpty = Field(
-        description="tulu3 or no_robots (the Cookbook's builders), or a hub id.",
+        description=f"One that the Cookbook has a builder for ({', '.join(COOKBOOK_DATASETS)}), "
+        "or a hub id.",
         examples=["no_robots", "allenai/tulu-3-sft-mixture"],
     )
     config: NonEmpty | None = Field(default=None, description="Configuration of the hub data set.")
@@ -37,6 +77,15 @@ class HuggingFaceData(RecipeModel):
     )
 
 
-Data = Annotated[ConversationsData | HuggingFaceData, Field(discriminator="kind")]
+class CustomData(RecipeModel):
+    """A data set builder of the user's own."""
 
-COOKBOOK_DATASETS = ("tulu3", "no_robots")
+    kind: Literal["custom"]
+    builder: ImportPath
+    kwargs: dict[str, Any] = Field(default={}, description="What the builder is called with.")
+
+
+Data = Annotated[
+    ConversationsData | ComparisonsData | PromptsData | HuggingFaceData | CustomData,
+    Field(discriminator="kind"),
+]

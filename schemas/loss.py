@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from schemas.base import RecipeModel
+from schemas.base import ImportPath, RecipeModel
 
 Threshold = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-LossName = Literal["importance_sampling", "ppo", "cispo", "dro"]
+LossName = Literal["importance_sampling", "ppo", "cispo", "dro", "gspo"]
 
 
 class ClipConfig(RecipeModel):
@@ -48,16 +48,41 @@ class Dro(RecipeModel):
     config: DroConfig = Field(default_factory=DroConfig, description="Settings of DRO.")
 
 
-LossWithConfig = Annotated[ImportanceSampling | Ppo | Cispo | Dro, Field(discriminator="name")]
+class Gspo(RecipeModel):
+    name: Literal["gspo"]
+    config: ClipConfig = Field(default_factory=ClipConfig, description="Clip thresholds.")
+
+
+LossWithConfig = Annotated[
+    ImportanceSampling | Ppo | Cispo | Dro | Gspo, Field(discriminator="name")
+]
+
+
+class CustomLoss(RecipeModel):
+    """A loss of the user's own, computed on this machine from the service's log-probabilities."""
+
+    custom: ImportPath
 
 
 def _loss_form(value: Any) -> str:
     return "name" if isinstance(value, str) else "config"
 
 
+def _loss_form_with_custom(value: Any) -> str:
+    if isinstance(value, CustomLoss) or (isinstance(value, dict) and "custom" in value):
+        return "custom"
+    return _loss_form(value)
+
+
 Loss = Annotated[
     Annotated[LossName, Tag("name")] | Annotated[LossWithConfig, Tag("config")],
     Discriminator(_loss_form),
+]
+LossOrCustom = Annotated[
+    Annotated[LossName, Tag("name")]
+    | Annotated[LossWithConfig, Tag("config")]
+    | Annotated[CustomLoss, Tag("custom")],
+    Discriminator(_loss_form_with_custom),
 ]
 
 

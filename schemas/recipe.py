@@ -6,28 +6,50 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
+from schemas.distill import DistillRecipe
+from schemas.dpo import DpoRecipe
+from schemas.evaluate import EvalRecipe
+from schemas.generate import GenerateRecipe
+from schemas.pipeline import PipelineRecipe
+from schemas.reinforce import ReinforceRecipe
 from schemas.rl import RlRecipe
+from schemas.sdft import SdftRecipe
 from schemas.sft import SftRecipe
 
-Recipe = Annotated[SftRecipe | RlRecipe, Field(discriminator="method")]
+AnyRecipe = (
+    SftRecipe
+    | RlRecipe
+    | ReinforceRecipe
+    | DpoRecipe
+    | DistillRecipe
+    | SdftRecipe
+    | GenerateRecipe
+    | EvalRecipe
+    | PipelineRecipe
+)
+Recipe = Annotated[AnyRecipe, Field(discriminator="method")]
 
-METHODS: dict[str, type[SftRecipe] | type[RlRecipe]] = {"sft": SftRecipe, "rl": RlRecipe}
-
-# Parts of language version 1 that this release does not run yet: key or value -> what to do now.
-FUTURE_METHODS = ("reinforce", "dpo", "distill", "sdft", "generate", "eval", "pipeline")
-FUTURE_ENVS = ("code", "search", "multiplayer", "preference", "rubric", "verifiers", "custom")
-FUTURE_DATA = ("comparisons", "prompts", "custom")
-FUTURE_KEYS = {
-    "budget": "budgets are not enforced by this release; bound the run with `steps`",
-    "eval.evaluators": "evaluators are not run by this release; use `env.eval` or `data.test_size`",
+METHODS: dict[str, type[AnyRecipe]] = {
+    "sft": SftRecipe,
+    "rl": RlRecipe,
+    "reinforce": ReinforceRecipe,
+    "dpo": DpoRecipe,
+    "distill": DistillRecipe,
+    "sdft": SdftRecipe,
+    "generate": GenerateRecipe,
+    "eval": EvalRecipe,
+    "pipeline": PipelineRecipe,
 }
 
-_ADAPTER: TypeAdapter[SftRecipe | RlRecipe] = TypeAdapter(
-    Recipe, config=ConfigDict(defer_build=True)
-)
+# Parts of language version 1 that this release does not run yet: key -> what to do now.
+FUTURE_KEYS = {
+    "budget": "budgets are not enforced by this release; bound the run with `steps`",
+}
+
+_ADAPTER: TypeAdapter[AnyRecipe] = TypeAdapter(Recipe, config=ConfigDict(defer_build=True))
 
 
-def parse_recipe(tree: dict[str, Any]) -> SftRecipe | RlRecipe:
+def parse_recipe(tree: dict[str, Any]) -> AnyRecipe:
     """Validate a resolved tree (no `extends`, `vars`, `variants`).
 
     Raises:

@@ -6,25 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.base import Count, NonEmpty, RecipeModel
-from schemas.common import CommonKeys
+from schemas.base import Checkpoint, Count, ModelName, RecipeModel
+from schemas.common import TrainingKeys
 from schemas.env import Env
 from schemas.loss import Loss
-from schemas.model import Checkpoint
 from schemas.optimizer import Optimizer
-
-
-class Rollout(RecipeModel):
-    groups_per_batch: Count = Field(description="Problems in one step.")
-    group_size: Count = Field(description="Rollouts of each problem.")
-    max_tokens: Count = Field(description="Tokens a reply may have.")
-    temperature: Annotated[float, Field(gt=0, le=2)] = Field(
-        default=1.0, description="Sampling temperature."
-    )
+from schemas.sampling import Rollout
 
 
 class KlReference(RecipeModel):
-    model: NonEmpty | None = Field(default=None, description="Default: the model being trained.")
+    model: ModelName | None = Field(default=None, description="Default: the model being trained.")
     load_from: Checkpoint | None = Field(default=None, description="Its checkpoint; none: base.")
 
 
@@ -62,7 +53,7 @@ class StreamExecution(RecipeModel):
 Execution = Annotated[SyncExecution | AsyncExecution | StreamExecution, Field(discriminator="kind")]
 
 
-class RlRecipe(CommonKeys):
+class RlRecipe(TrainingKeys):
     method: Literal["rl"]
     env: Env
     rollout: Rollout

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from schemas.base import Cadence, Count, NonEmpty, RecipeModel
+from schemas.evaluators import Evaluator
 
 
 def _lifetime_form(value: Any) -> str:
@@ -33,6 +34,9 @@ class CheckpointSettings(RecipeModel):
 
 class EvalSettings(RecipeModel):
     every: Count = Field(description="Evaluate every N steps.")
+    evaluators: list[Evaluator] = Field(
+        default=[], description="Evaluators beside the test set of the data or environment."
+    )
 
 
 class Wandb(RecipeModel):

@@ -1,4 +1,4 @@
-"""`method: sft`: supervised fine-tuning on conversations."""
+"""`method: sft`: supervised fine-tuning, on conversations or (a reward model) on comparisons."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.base import Count
-from schemas.common import CommonKeys
+from schemas.common import TrainingKeys
 from schemas.data import Data
 from schemas.optimizer import ScheduledOptimizer
 
@@ -21,7 +21,7 @@ TrainOn = Literal[
 ]
 
 
-class SftRecipe(CommonKeys):
+class SftRecipe(TrainingKeys):
     method: Literal["sft"]
     data: Data
     batch_size: Count = Field(default=128, description="Conversations in one step.")

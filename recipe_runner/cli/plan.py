@@ -37,10 +37,13 @@ def plan(
 
 def _lines(plan: Plan) -> Iterator[str]:
     tree = plan.recipe.model_dump(mode="json", exclude_none=True)
-    tree["renderer"] = f"{plan.renderer}{'  (auto)' if plan.recipe.renderer == 'auto' else ''}"
+    if "renderer" in tree:
+        auto = "  (auto)" if tree["renderer"] == "auto" else ""
+        tree["renderer"] = f"{plan.renderer}{auto}"
     rate = plan.learning_rate
-    tree["optimizer"]["learning_rate"] = f"{rate.value:.6g}  ({rate.source})"
-    tree["model"]["served"] = plan.served.note
+    if rate is not None:
+        tree["optimizer"]["learning_rate"] = f"{rate.value:.6g}  ({rate.source})"
+    tree["served"] = plan.served.note
     rows = list(_flat(tree))
     width = max(len(key) for key, _ in rows)
     yield f"plan of {plan.source}"

@@ -58,6 +58,9 @@ def _confirm_paid_run(plan: Plan) -> None:
     """Ask a person at a terminal; a script has said what it wants by starting the command."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return
-    question = f"{plan.recipe.name} trains {plan.recipe.model.name} on hosted Tinker, for money."
+    from recipe_runner.planning.marked import main_model
+
+    what = main_model(plan.recipe) or "its stages' models"
+    question = f"{plan.recipe.name} uses {what} on hosted Tinker, for money."
     if not click.confirm(f"{question} Start?", default=True):
         raise UsageError("not started")

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recipe_runner.planning.marked import main_model
+
 if TYPE_CHECKING:
     from recipe_runner.planning.plan import Plan
     from recipe_runner.runs.execute import Outcome
@@ -23,7 +25,7 @@ def summary(outcome: Outcome, plan: Plan, recipe: Path) -> Iterator[str]:
     for test, value in curve.test_headlines():
         yield f"{test}: {value:.3f}"
     if plan.served.is_stand_in:
-        yield f"{plan.served.note}: these figures say nothing about {plan.recipe.model.name}"
+        yield f"{plan.served.note}: these figures say nothing about {main_model(plan.recipe)}"
     yield f"run: {run.path}"
     yield "next:"
     yield f"  recipe-run {recipe} --set seed={plan.recipe.seed + 1}   again, on other problems"

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from recipe_runner.planning.plan import Plan
 
-# method -> module with `ENTRY`, `UNEXPOSED` and `config(plan, target)`
+# method -> module with `ENTRY`, `UNEXPOSED` and `config(plan, target)`; a pipeline is its stages
 METHODS = {
+    "distill": "recipe_runner.compile.distill",
+    "dpo": "recipe_runner.compile.dpo",
+    "eval": "recipe_runner.compile.evaluate",
+    "generate": "recipe_runner.compile.generate",
+    "reinforce": "recipe_runner.compile.reinforce",
     "rl": "recipe_runner.compile.rl",
+    "sdft": "recipe_runner.compile.sdft",
     "sft": "recipe_runner.compile.sft",
 }
 
@@ -24,14 +32,16 @@ class Target:
     Attributes:
         log_path: the run directory.
         base_url: URL of the server, None for hosted Tinker.
-        load_from: `tinker://` path that `model.load_from` stands for.
-        kl_reference: `tinker://` path that `kl.reference.load_from` stands for.
+        checkpoints: each checkpoint that the recipe names -> the `tinker://` path it stands for.
     """
 
     log_path: Path
     base_url: str | None = None
-    load_from: str | None = None
-    kl_reference: str | None = None
+    checkpoints: Mapping[str, str] = field(default_factory=dict)
+
+    def checkpoint(self, reference: str | None) -> str | None:
+        """Return the `tinker://` path of a `load_from` value."""
+        return None if reference is None else self.checkpoints.get(reference, reference)
 
 
 @dataclass(frozen=True)
@@ -39,7 +49,7 @@ class Job:
     """One training run, ready to start.
 
     Attributes:
-        entry: the Cookbook's coroutine function, as `module:name`.
+        entry: the loop, as `module:name`: a function of the configuration, or a coroutine function.
         config: its configuration, an instance of the Cookbook's own class.
     """
 
@@ -50,7 +60,10 @@ class Job:
         """Run the loop to its end."""
         module, _, name = self.entry.partition(":")
         loop: Callable[[Any], Awaitable[None]] = getattr(importlib.import_module(module), name)
-        await loop(self.config)
+        if inspect.iscoroutinefunction(loop):
+            await loop(self.config)
+        else:
+            await asyncio.to_thread(loop, self.config)
 
 
 class _MethodModule(Protocol):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tinker_cookbook.rl.train import AsyncConfig, Config, KLReferenceConfig, StreamMinibatchConfig
 from tinker_cookbook.rl.types import RLDatasetBuilder
 
 from recipe_runner.compile.job import Target
 from recipe_runner.compile.shared import shared_fields
+from recipe_runner.envs import Rollouts, dataset_builder
 from recipe_runner.planning.plan import Plan
 from schemas.env import GemEnv
 from schemas.loss import loss_config, loss_name
@@ -32,7 +31,7 @@ def config(plan: Plan, target: Target) -> Config:
     assert isinstance(recipe, RlRecipe)
     return Config(
         **shared_fields(plan, target),
-        dataset_builder=_dataset_builder(plan, recipe),
+        dataset_builder=_dataset_builder(plan, recipe, target),
         max_tokens=recipe.rollout.max_tokens,
         temperature=recipe.rollout.temperature,
         eval_every=_eval_every(recipe),
@@ -51,32 +50,21 @@ def config(plan: Plan, target: Target) -> Config:
     )
 
 
-def _dataset_builder(plan: Plan, recipe: RlRecipe) -> RLDatasetBuilder:
-    common: dict[str, Any] = {
-        "model_name": recipe.model.name,
-        "renderer_name": plan.renderer,
-        "group_size": recipe.rollout.group_size,
-        "groups_per_batch": recipe.rollout.groups_per_batch,
-        "num_batches": recipe.steps,
-        "seed": recipe.seed,
-    }
-    env = recipe.env
-    if isinstance(env, GemEnv):
-        from recipe_runner.envs.gem import GemDatasetBuilder
-
-        return GemDatasetBuilder(
-            env_id=env.id,
-            kwargs=env.kwargs,
-            prompt=env.prompt,
-            wrappers=tuple(env.wrappers),
-            max_turns=env.max_turns,
-            dataset=env.dataset,
-            eval_size=env.eval.size if env.eval else 0,
-            **common,
-        )
-    from recipe_runner.envs.math import math_dataset_builder
-
-    return math_dataset_builder(name=env.dataset, **common)
+def _dataset_builder(plan: Plan, recipe: RlRecipe, target: Target) -> RLDatasetBuilder:
+    assert plan.renderer is not None, "every recipe with a model has a renderer"
+    rollouts = Rollouts(
+        model_name=recipe.model.name,
+        renderer_name=plan.renderer,
+        group_size=recipe.rollout.group_size,
+        groups_per_batch=recipe.rollout.groups_per_batch,
+        max_tokens=recipe.rollout.max_tokens,
+        temperature=recipe.rollout.temperature,
+        num_batches=recipe.steps,
+        seed=recipe.seed,
+        base_url=target.base_url,
+        checkpoint=target.checkpoint,
+    )
+    return dataset_builder(recipe.env, rollouts)
 
 
 def _eval_every(recipe: RlRecipe) -> int:
@@ -91,7 +79,7 @@ def _kl_reference(recipe: RlRecipe, target: Target) -> KLReferenceConfig | None:
         return None
     return KLReferenceConfig(
         base_model=recipe.kl.reference.model or recipe.model.name,
-        load_checkpoint_path=target.kl_reference,
+        load_checkpoint_path=target.checkpoint(recipe.kl.reference.load_from),
     )
 
 

@@ -9,10 +9,10 @@ from tinker_cookbook.supervised.types import (
     SupervisedDatasetBuilder,
 )
 
+from recipe_runner.compile.data import supervised_builder
 from recipe_runner.compile.job import Target
 from recipe_runner.compile.shared import shared_fields
 from recipe_runner.planning.plan import Plan
-from schemas.data import COOKBOOK_DATASETS, ConversationsData, HuggingFaceData
 from schemas.sft import SftRecipe
 
 ENTRY = "tinker_cookbook.supervised.train:main"
@@ -55,34 +55,4 @@ def _dataset_builder(plan: Plan, recipe: SftRecipe) -> SupervisedDatasetBuilder:
         batch_size=recipe.batch_size,
         train_on_what=TrainOnWhat(recipe.train_on),
     )
-    if isinstance(recipe.data, ConversationsData):
-        from tinker_cookbook.supervised.data import FromConversationFileBuilder
-
-        return FromConversationFileBuilder(
-            common_config=common,
-            file_path=recipe.data.path,
-            test_size=recipe.data.test_size,
-            shuffle_seed=recipe.seed,
-        )
-    return _hub_dataset_builder(recipe.data, common, seed=recipe.seed)
-
-
-def _hub_dataset_builder(
-    data: HuggingFaceData, common: ChatDatasetBuilderCommonConfig, *, seed: int
-) -> SupervisedDatasetBuilder:
-    if data.dataset in COOKBOOK_DATASETS:
-        from tinker_cookbook.recipes.chat_sl.chat_datasets import NoRobotsBuilder, Tulu3Builder
-
-        named = {"tulu3": Tulu3Builder, "no_robots": NoRobotsBuilder}
-        return named[data.dataset](common_config=common)
-    from tinker_cookbook.supervised.data import HFDatasetSource, InterleavedChatDatasetBuilder
-
-    source = HFDatasetSource(
-        path=data.dataset,
-        name=data.config,
-        split=data.split,
-        message_field=data.messages_column,
-    )
-    return InterleavedChatDatasetBuilder(
-        common_config=common, sources=[source], test_size=data.test_size, shuffle_seed=seed
-    )
+    return supervised_builder(recipe.data, common, seed=recipe.seed)

@@ -6,6 +6,7 @@ from typing import Any
 
 from recipe_runner.compile.job import Target
 from recipe_runner.planning.plan import Plan
+from schemas.common import TrainingKeys
 
 SECONDS_PER_DAY = 86_400
 
@@ -13,13 +14,15 @@ SECONDS_PER_DAY = 86_400
 def shared_fields(plan: Plan, target: Target) -> dict[str, Any]:
     """Return the fields that every Cookbook config has, from a plan."""
     recipe = plan.recipe
+    assert isinstance(recipe, TrainingKeys)
+    assert plan.learning_rate is not None, "every method that trains has a learning rate"
     wandb = recipe.logging.wandb
     ttl_days = recipe.checkpoint.ttl_days
     return {
         "log_path": str(target.log_path),
         "model_name": recipe.model.name,
         "recipe_name": f"recipe_run_{recipe.name}",
-        "load_checkpoint_path": target.load_from,
+        "load_checkpoint_path": target.checkpoint(recipe.model.load_from),
         "renderer_name": plan.renderer,
         "learning_rate": plan.learning_rate.value,
         "lora_rank": recipe.model.lora_rank,

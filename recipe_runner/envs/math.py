@@ -17,6 +17,9 @@ from tinker_cookbook.recipes.math_rl.math_env import (
 from tinker_cookbook.rl.types import EnvGroupBuilder, RLDatasetBuilder
 from tinker_cookbook.tokenizer_utils import get_tokenizer
 
+from recipe_runner.envs import Rollouts
+from schemas.env import MathEnv
+
 ARITHMETIC = "arithmetic"
 
 
@@ -62,6 +65,19 @@ class SeededArithmeticDatasetBuilder(ArithmeticDatasetBuilder):
             include_fewshot=self.include_fewshot,
         )
         return dataset, None
+
+
+def builder(env: MathEnv, rollouts: Rollouts) -> RLDatasetBuilder:
+    """Return the dataset builder of a maths environment."""
+    return math_dataset_builder(
+        name=env.dataset,
+        model_name=rollouts.model_name,
+        renderer_name=rollouts.renderer_name,
+        group_size=rollouts.group_size,
+        groups_per_batch=rollouts.groups_per_batch,
+        num_batches=rollouts.num_batches,
+        seed=rollouts.seed,
+    )
 
 
 def math_dataset_builder(

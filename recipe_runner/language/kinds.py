@@ -12,19 +12,12 @@ from recipe_runner.language.grammar import child as child_slot
 from recipe_runner.language.suggest import nearest
 from recipe_runner.language.tree import Entry, Node, Path
 from recipe_runner.language.wording import show
-from schemas.recipe import FUTURE_DATA, FUTURE_ENVS, FUTURE_METHODS
-
-FUTURE: dict[Path, tuple[str, ...]] = {
-    ("method",): FUTURE_METHODS,
-    ("env", "kind"): FUTURE_ENVS,
-    ("data", "kind"): FUTURE_DATA,
-}
 
 
 def assume_kinds(root: Node, report: Report) -> Node:
     """Return the tree with a valid kind in each section that has kinds, or with it broken.
 
-    A method that is not run by this release, or that nothing hints at, stays as it is.
+    A method that nothing hints at stays as it is.
     """
     assumed = _assume(root, root.place, ROOT, (), report)
     entries = dict(assumed.mapping or {})
@@ -92,16 +85,7 @@ def _report_wrong(node: Node, union: Slot, path: Path, report: Report) -> None:
             f"`{dotted(path)}` must be one of {valid}, not {show(node.value)}",
         )
         return
-    if node.value in FUTURE.get(path, ()):
-        report.add(
-            node.place,
-            path,
-            "unsupported",
-            f"`{path[-1]}: {node.value}` is part of the language, but not run by this release",
-            hint=f"this release runs {valid}",
-        )
-        return
-    near = nearest(node.value, [*tags(union), *FUTURE.get(path, ())], cutoff=0.5)
+    near = nearest(node.value, tags(union), cutoff=0.6)
     report.add(
         node.place,
         path,
@@ -114,9 +98,7 @@ def _report_wrong(node: Node, union: Slot, path: Path, report: Report) -> None:
 def _likeliest(node: Node, union: Slot, key: str, value: object, path: Path) -> str | None:
     """Guess what was meant, from the name that was given or from the keys beside it."""
     if isinstance(value, str):
-        if value in FUTURE.get(path, ()):
-            return None
-        near = nearest(value, tags(union), cutoff=0.5)
+        near = nearest(value, tags(union), cutoff=0.6)
         if near is not None:
             return near
     given = set(node.mapping or {}) - {key}

@@ -12,7 +12,6 @@ from recipe_runner.language.tree import Node, Path, plain
 from recipe_runner.language.wording import show
 from schemas import METHODS, Recipe, parse_recipe
 from schemas.common import CommonKeys
-from schemas.recipe import FUTURE_METHODS
 
 LATEST_VERSION = 1
 
@@ -56,8 +55,6 @@ def _common_part(tree: dict[str, object]) -> dict[str, object]:
     These are the keys that every method has, and those that no method has.
     """
     of_methods = {key for model in METHODS.values() for key in model.model_fields}
-    if tree.get("method") in FUTURE_METHODS:
-        of_methods |= tree.keys()
     common = CommonKeys.model_fields
     return {key: value for key, value in tree.items() if key in common or key not in of_methods}
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from recipe_runner.language.sandbox import TemplateFault
 
 MAX_TEMPLATES = 500
-# Filled in by the environment for each problem, so it is not a template of the recipe.
-OBSERVATION_PATH = ("env", "prompt")
+# Templates that are filled in for each problem or prompt, so they are not the recipe's.
+FILLED_IN_LATER: dict[Path, str] = {("env", "prompt"): "observation", ("prompt",): "prompt"}
 
 
 def render(root: Node, variables: Node, variant: str, report: Report) -> set[str]:
@@ -73,7 +73,7 @@ class _Renderer:
 
         source = str(node.value)
         names = names_in(source)
-        if path == OBSERVATION_PATH and "observation" in names:
+        if FILLED_IN_LATER.get(path) in names:
             return
         self.variables_read |= {n.removeprefix("vars.") for n in names if n.startswith("vars.")}
         if id(node) in self._in_progress:

@@ -20,6 +20,7 @@ _WITHOUT_EFFECT_ON_THE_RESULT = (
     "eval",
     "logging",
 )
+_EVALUATION_OF_AN_ENV = ("eval", "eval_size", "test_data", "test_games", "test_opponent")
 
 
 class Served(BaseModel):
@@ -52,8 +53,8 @@ class Plan(BaseModel):
     Attributes:
         source: the recipe's file as it was given.
         recipe: the recipe with every default written out.
-        renderer: the renderer's name, `auto` resolved.
-        learning_rate: peak learning rate and where it came from.
+        renderer: the renderer's name, `auto` resolved; none where the recipe has no model.
+        learning_rate: peak learning rate and where it came from; none where nothing is trained.
         served: which weights stand behind the model's name.
         fingerprints: SHA-256 of each data file that the recipe names, by path.
         notes: what a reader of the plan should know.
@@ -64,8 +65,8 @@ class Plan(BaseModel):
     source: str
     variant: str | None
     recipe: Recipe
-    renderer: str
-    learning_rate: LearningRate
+    renderer: str | None
+    learning_rate: LearningRate | None
     served: Served
     fingerprints: dict[str, str]
     notes: list[str]
@@ -79,9 +80,11 @@ class Plan(BaseModel):
     def _result_inputs(self) -> dict[str, Any]:
         recipe = self.recipe.model_dump(mode="json", exclude=set(_WITHOUT_EFFECT_ON_THE_RESULT))
         recipe["renderer"] = self.renderer
-        recipe["optimizer"]["learning_rate"] = self.learning_rate.value
+        if self.learning_rate is not None:
+            recipe["optimizer"]["learning_rate"] = self.learning_rate.value
         if "env" in recipe:
-            recipe["env"].pop("eval", None)
+            for key in _EVALUATION_OF_AN_ENV:
+                recipe["env"].pop(key, None)
         return {
             "recipe": _with_fingerprints(recipe, self.fingerprints),
             "served": self.served.kind,

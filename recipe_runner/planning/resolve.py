@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 from recipe_runner.catalog import models
 from recipe_runner.language import LoadedRecipe, RecipeError
 from recipe_runner.planning.checks import check
+from recipe_runner.planning.marked import data_files
 from recipe_runner.planning.plan import LearningRate, Plan, Served
 from schemas import Recipe
+from schemas.common import ModelKeys
 from schemas.optimizer import ScaledLearningRate
 
 
@@ -35,16 +36,26 @@ def make_plan(loaded: LoadedRecipe, served: Served) -> Plan:
     )
 
 
-def _renderer(recipe: Recipe) -> str:
-    if recipe.renderer != "auto":
-        return recipe.renderer
-    facts = models.find(recipe.model.name)
+def _renderer(recipe: Recipe) -> str | None:
+    if not isinstance(recipe, ModelKeys):
+        return None
+    return renderer_of(recipe.model.name, recipe.renderer)
+
+
+def renderer_of(model_name: str, wanted: str) -> str:
+    """Return the renderer's name, `auto` resolved by the catalog."""
+    if wanted != "auto":
+        return wanted
+    facts = models.find(model_name)
     assert facts is not None, "check() refuses an unknown model without a renderer"
     return facts.renderers[0]
 
 
-def _learning_rate(recipe: Recipe) -> LearningRate:
-    wanted = recipe.optimizer.learning_rate
+def _learning_rate(recipe: Recipe) -> LearningRate | None:
+    optimizer = getattr(recipe, "optimizer", None)
+    if optimizer is None or not isinstance(recipe, ModelKeys):
+        return None
+    wanted = optimizer.learning_rate
     if isinstance(wanted, float | int):
         return LearningRate(value=float(wanted), source="recipe")
     facts = models.find(recipe.model.name)
@@ -56,15 +67,6 @@ def _learning_rate(recipe: Recipe) -> LearningRate:
             value=facts.learning_rate * wanted.auto, source=f"{wanted.auto:g} x {get_lr}"
         )
     return LearningRate(value=facts.learning_rate, source=get_lr)
-
-
-def data_files(recipe: Recipe) -> list[Path]:
-    """Return the local data files that the recipe names."""
-    if recipe.method == "sft":
-        return [Path(recipe.data.path)] if recipe.data.kind == "conversations" else []
-    if recipe.env.kind == "gem" and recipe.env.dataset is not None:
-        return [Path(recipe.env.dataset)]
-    return []
 
 
 def _fingerprints(recipe: Recipe) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from recipe_runner.backends import backend
 from recipe_runner.errors import Interrupted, UsageError
+from recipe_runner.planning.marked import main_model
 from recipe_runner.planning.plan import Plan
 from recipe_runner.runs import registry
 from recipe_runner.runs.directory import RunDirectory
@@ -75,7 +76,7 @@ def _announce_start(
     announce: Announce, plan: Plan, run: RunDirectory, resumed: bool, position: Position
 ) -> None:
     recipe = plan.recipe
-    announce(f"{recipe.name}: {recipe.method} of {recipe.model.name}, {plan.served.note}")
+    announce(f"{recipe.name}: {recipe.method} of {main_model(recipe)}, {plan.served.note}")
     if plan.served.is_stand_in:
         announce(
             "note: stand-in weights. This shows that the recipe runs, not what the model learns."

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from recipe_runner.planning.plan import Plan
-from schemas.rl import RlRecipe
-from schemas.run_settings import LoggingSettings
-from schemas.sft import SftRecipe
+from schemas import parse_recipe
 
-# Enough for groups with unequal rewards and for more than one datum a step.
-MAX_GROUPS = 4
-MAX_GROUP_SIZE = 4
-MAX_TOKENS = 128
-MAX_BATCH = 8
-MAX_EVAL = 4
+# Key -> the most that a preflight has of it, wherever in the recipe it stands. Enough for groups
+# with unequal rewards and for more than one datum a step.
+LIMITS = {
+    "batch_size": 8,
+    "episodes_per_batch": 8,
+    "eval_size": 4,
+    "group_size": 4,
+    "groups_per_batch": 4,
+    "limit": 2,
+    "max_examples": 2,
+    "max_tokens": 128,
+    "size": 4,
+    "test_games": 2,
+    "test_size": 8,
+}
+
+Tree = dict[str, Any]
 
 
 def reduced(plan: Plan, directory: Path) -> tuple[Plan, list[str]]:
@@ -22,45 +33,39 @@ def reduced(plan: Plan, directory: Path) -> tuple[Plan, list[str]]:
 
     The loop, the environment or data, the renderer, the loss and the execution stay as they are.
     """
-    recipe = plan.recipe
-    small = _reduced_rl(recipe) if isinstance(recipe, RlRecipe) else _reduced_sft(recipe)
-    small = small.model_copy(
-        update={"logging": LoggingSettings(dir=str(directory), rollouts=recipe.logging.rollouts)}
-    )
-    return plan.model_copy(update={"recipe": small}), _changes(recipe, small)
+    before = plan.recipe.model_dump(mode="json")
+    after = _limited(before, _limits(before))
+    after["logging"] = {"dir": str(directory), "rollouts": plan.recipe.logging.rollouts}
+    changes = list(_changes(before, after))
+    return plan.model_copy(update={"recipe": parse_recipe(after)}), changes
 
 
-def _reduced_rl(recipe: RlRecipe) -> RlRecipe:
-    rollout = recipe.rollout
-    parts = recipe.substeps * getattr(recipe.execution, "minibatches", 1)
-    groups = min(rollout.groups_per_batch, max(MAX_GROUPS, parts))
-    smaller = rollout.model_copy(
-        update={
-            "groups_per_batch": groups,
-            "group_size": min(rollout.group_size, MAX_GROUP_SIZE),
-            "max_tokens": min(rollout.max_tokens, MAX_TOKENS),
+def _limits(recipe: Tree) -> dict[str, int]:
+    """Leave enough groups for the parts that a batch is split into."""
+    execution = recipe.get("execution", {})
+    parts = recipe.get("substeps", 1) * execution.get("minibatches", 1)
+    groups = -(-LIMITS["groups_per_batch"] // parts) * parts
+    return LIMITS | {"groups_per_batch": groups}
+
+
+def _limited(tree: Any, limits: dict[str, int]) -> Any:
+    if isinstance(tree, dict):
+        return {
+            key: min(value, limits[key])
+            if key in limits and isinstance(value, int)
+            else _limited(value, limits)
+            for key, value in tree.items()
         }
-    )
-    env = recipe.env
-    evaluation = getattr(env, "eval", None)
-    if evaluation is not None:
-        size = min(evaluation.size, MAX_EVAL)
-        env = env.model_copy(update={"eval": evaluation.model_copy(update={"size": size})})
-    return recipe.model_copy(update={"rollout": smaller, "env": env})
+    return [_limited(item, limits) for item in tree] if isinstance(tree, list) else tree
 
 
-def _reduced_sft(recipe: SftRecipe) -> SftRecipe:
-    return recipe.model_copy(update={"batch_size": min(recipe.batch_size, MAX_BATCH)})
-
-
-def _changes(recipe: RlRecipe | SftRecipe, small: RlRecipe | SftRecipe) -> list[str]:
-    before, after = recipe.model_dump(mode="json"), small.model_dump(mode="json")
-    keys = [("rollout", key) for key in before.get("rollout", {})]
-    changed = [
-        f"{section}.{key} {before[section][key]} -> {after[section][key]}"
-        for section, key in keys
-        if before[section][key] != after[section][key]
-    ]
-    if before.get("batch_size") != after.get("batch_size"):
-        changed.append(f"batch_size {before['batch_size']} -> {after['batch_size']}")
-    return changed
+def _changes(before: Any, after: Any, path: str = "") -> Iterator[str]:
+    if isinstance(before, dict):
+        for key in before:
+            if path or key != "logging":
+                yield from _changes(before[key], after[key], f"{path}.{key}" if path else key)
+    elif isinstance(before, list):
+        for index, (one, other) in enumerate(zip(before, after, strict=True)):
+            yield from _changes(one, other, f"{path}.{index}")
+    elif before != after:
+        yield f"{path} {before} -> {after}"

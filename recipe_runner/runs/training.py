@@ -12,6 +12,7 @@ from pathlib import Path
 
 from recipe_runner.backends import Connection, backend
 from recipe_runner.compile import Target, compile_plan
+from recipe_runner.planning.marked import checkpoint_references
 from recipe_runner.planning.plan import Plan
 from recipe_runner.runs import registry
 from recipe_runner.runs.console import captured_output
@@ -19,7 +20,6 @@ from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.progress import Curve, watch
 from recipe_runner.runs.resume import Position
 from schemas.backend import backend_kind
-from schemas.rl import RlRecipe
 
 # Checkpoints of the local backend, below the directory of all runs: runs share them.
 LOCAL_STORE = ".local"
@@ -35,7 +35,7 @@ def train(plan: Plan, run: RunDirectory, position: Position, curve: Curve) -> No
     with ExitStack() as stack:
         stack.enter_context(_terminated_like_interrupted())
         terminal = stack.enter_context(captured_output(run.output_file))
-        display = make_display(terminal, plan.recipe.steps, position.step)
+        display = make_display(terminal, getattr(plan.recipe, "steps", None), position.step)
         on_row = stack.enter_context(_row_logger(plan, run))
         stack.enter_context(watch(run.metrics_file, curve, display, on_row))
         connection = stack.enter_context(
@@ -60,13 +60,11 @@ def _row_logger(
 
 
 def _target(plan: Plan, log_path: Path, base_url: str | None, root: Path) -> Target:
-    recipe = plan.recipe
-    reference = recipe.kl.reference.load_from if isinstance(recipe, RlRecipe) else None
+    references = checkpoint_references(plan.recipe)
     return Target(
         log_path=log_path,
         base_url=base_url,
-        load_from=resolve_checkpoint(root, recipe.model.load_from),
-        kl_reference=resolve_checkpoint(root, reference),
+        checkpoints={each: resolve_checkpoint(root, each) for each in references},
     )
 
 
@@ -81,9 +79,9 @@ def _configured_url(plan: Plan) -> str | None:
     return getattr(plan.recipe.backend, "base_url", None)
 
 
-def resolve_checkpoint(root: Path, reference: str | None) -> str | None:
+def resolve_checkpoint(root: Path, reference: str) -> str:
     """Return the `tinker://` path of a `load_from` value."""
-    if reference is None or reference.startswith("tinker://"):
+    if reference.startswith("tinker://"):
         return reference
     return registry.checkpoint_path(root, reference)
 

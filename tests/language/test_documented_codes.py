@@ -46,7 +46,7 @@ def test_every_code_is_documented() -> None:
     documented = {code for code, _ in SECTIONS} | set(re.findall(r"^\| `([a-z-]+)`", PAGE, re.M))
     used: set[str] = set()
     for folder in ("language", "planning"):
-        for path in (ROOT / "recipe_runner" / folder).glob("*.py"):
+        for path in (ROOT / "recipe_runner" / folder).rglob("*.py"):
             used |= codes_in(path)
     assert used == documented
 

@@ -12,7 +12,6 @@ from ruamel.yaml import YAML
 
 from recipe_runner.cli.schema import schema_text
 from schemas import METHODS, parse_recipe
-from schemas.recipe import FUTURE_DATA, FUTURE_ENVS, FUTURE_METHODS
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
@@ -82,12 +81,9 @@ def test_a_recipe_with_parents_need_not_be_whole_but_its_keys_are_known(validato
 
 
 def test_methods_are_what_the_union_tells_apart() -> None:
-    assert set(METHODS).isdisjoint(FUTURE_METHODS)
     for method, model in METHODS.items():
         assert model.model_fields["method"].annotation.__args__ == (method,)  # type: ignore[union-attr]
-    assert len(METHODS) + len(FUTURE_METHODS) == 9
-    assert FUTURE_ENVS
-    assert FUTURE_DATA
+    assert len(METHODS) == 9
 
 
 def test_a_recipe_survives_a_round_trip_through_json() -> None:

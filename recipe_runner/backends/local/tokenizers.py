@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from recipe_runner.backends.local.models import ModelSource, resolve
+from recipe_runner.planning.marked import model_names
 from recipe_runner.planning.plan import Plan
-from schemas.rl import RlRecipe
-
-
-def model_names(plan: Plan) -> set[str]:
-    """Return every model that a plan names."""
-    names = {plan.recipe.model.name}
-    if isinstance(plan.recipe, RlRecipe) and plan.recipe.kl.reference.model:
-        names.add(plan.recipe.kl.reference.model)
-    return names
 
 
 def sources(plan: Plan) -> list[ModelSource]:
     """Return what this machine serves each of a plan's models by."""
-    return [resolve(name) for name in sorted(model_names(plan))]
+    return [resolve(name) for name in model_names(plan.recipe)]
 
 
 def register_tokenizer(source: ModelSource) -> None:

@@ -1,0 +1,69 @@
+"""Checks across fields, from shipped facts alone: nothing heavy is imported, no data is read.
+
+A method's own checks are one module here and one entry of `OF_METHOD`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from recipe_runner.language import Diagnostic, LoadedRecipe, RecipeError, load
+from recipe_runner.planning.checks.model import check_model
+from recipe_runner.planning.checks.rl import check_rl
+from recipe_runner.planning.checks.sft import check_sft
+from recipe_runner.planning.checks.training import check_training
+from schemas.common import ModelKeys, TrainingKeys
+
+Check = Callable[[LoadedRecipe], Iterator[Diagnostic]]
+
+# method -> the checks of it alone
+OF_METHOD: dict[str, Check] = {
+    "rl": check_rl,
+    "sft": check_sft,
+}
+
+
+def load_and_check(
+    path: Path,
+    *,
+    overrides: Sequence[str] = (),
+    variables: Sequence[str] = (),
+    variant: str | None = None,
+) -> tuple[LoadedRecipe, list[Diagnostic]]:
+    """Load a recipe and check it, and return it with what is worth a warning.
+
+    Raises:
+        RecipeError: with every mistake, those of the language and those across fields.
+    """
+    try:
+        loaded = load(path, overrides=overrides, variables=variables, variant=variant)
+    except RecipeError as error:
+        raise RecipeError([*error.diagnostics, *_check_partial(error.partial)]) from error
+    found = check(loaded)
+    if any(diagnostic.severity == "error" for diagnostic in found):
+        raise RecipeError(found)
+    return loaded, found
+
+
+def _check_partial(partial: LoadedRecipe | None) -> list[Diagnostic]:
+    """Return what is wrong with the keys that a wrong recipe has as they were written."""
+    if partial is None:
+        return []
+    return [found for found in check(partial) if found.path not in partial.invented]
+
+
+def check(loaded: LoadedRecipe) -> list[Diagnostic]:
+    """Return what is wrong with a recipe whose every single key is right.
+
+    Warnings (a retired model, say) come with the errors; `Diagnostic.severity` tells them apart.
+    """
+    recipe = loaded.recipe
+    found: list[Diagnostic] = []
+    if isinstance(recipe, ModelKeys):
+        found += check_model(loaded, recipe)
+    if isinstance(recipe, TrainingKeys):
+        found += check_training(loaded, recipe)
+    if recipe.method in OF_METHOD:
+        found += OF_METHOD[recipe.method](loaded)
+    return found

@@ -1,0 +1,55 @@
+"""`data`: whether the method takes it, and which of its keys would be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from recipe_runner.language import Diagnostic, LoadedRecipe
+from recipe_runner.planning.checks.effects import no_effect
+from schemas.data import COOKBOOK_DATASETS, Data, HuggingFaceData
+
+# What the Cookbook's own data-set builders decide themselves.
+_FIXED_BY_THE_COOKBOOK = ("config", "split", "messages_column", "test_size")
+
+
+def check_data(
+    loaded: LoadedRecipe,
+    data: Data,
+    *,
+    kinds: Sequence[str],
+    named: Sequence[str],
+    path: str = "data",
+) -> Iterator[Diagnostic]:
+    """Yield what is wrong with a data section for its method.
+
+    Args:
+        kinds: the values of `kind` that the method takes.
+        named: the Cookbook's data sets that hold what the method needs.
+        path: where the section is.
+    """
+    method = loaded.recipe.method
+    if data.kind not in kinds:
+        yield loaded.diagnostic(
+            f"{path}.kind",
+            "value",
+            f"`method: {method}` takes no {data.kind}",
+            hint=f"one of {', '.join(kinds)}",
+        )
+    if not isinstance(data, HuggingFaceData) or data.dataset not in COOKBOOK_DATASETS:
+        return
+    if data.dataset not in named:
+        yield loaded.diagnostic(
+            f"{path}.dataset",
+            "value",
+            f"{data.dataset} does not hold what `method: {method}` learns from",
+            hint=f"one of {', '.join(named)}, or a hub id",
+        )
+        return
+    for key in _FIXED_BY_THE_COOKBOOK:
+        if key in data.model_fields_set:
+            yield no_effect(
+                loaded,
+                f"{path}.{key}",
+                f"the Cookbook's {data.dataset} decides it itself",
+                "remove it, or name the data set by its hub id",
+            )

@@ -1,0 +1,22 @@
+"""`env`: one check for each kind that has something to check across its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from recipe_runner.language import Diagnostic, LoadedRecipe
+from recipe_runner.planning.checks.gem import check_gem
+
+EnvCheck = Callable[[LoadedRecipe, Any], Iterator[Diagnostic]]
+
+# kind of environment -> the checks of it alone
+OF_KIND: dict[str, EnvCheck] = {
+    "gem": check_gem,
+}
+
+
+def check_env(loaded: LoadedRecipe, env: Any) -> Iterator[Diagnostic]:
+    """Yield what is wrong across the keys of an environment."""
+    if env.kind in OF_KIND:
+        yield from OF_KIND[env.kind](loaded, env)

@@ -1,0 +1,46 @@
+"""What every method that trains has: the learning rate, and evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from recipe_runner.catalog import models
+from recipe_runner.language import Diagnostic, LoadedRecipe
+from recipe_runner.planning.checks.effects import no_effect
+from recipe_runner.planning.checks.test_sets import has_test_set, test_set_key
+from schemas.common import TrainingKeys
+
+# Methods whose loops have rollouts to write out.
+_WITH_ROLLOUTS = ("rl", "reinforce")
+
+
+def check_training(loaded: LoadedRecipe, recipe: TrainingKeys) -> Iterator[Diagnostic]:
+    """Yield what is wrong with the learning rate and with the evaluation."""
+    yield from _check_learning_rate(loaded, recipe)
+    yield from _check_evaluation(loaded, recipe)
+    method = loaded.recipe.method
+    if "rollouts" in recipe.logging.model_fields_set and method not in _WITH_ROLLOUTS:
+        reason = f"{method} writes no rollouts"
+        yield no_effect(loaded, "logging.rollouts", reason, "remove it")
+
+
+def _check_learning_rate(loaded: LoadedRecipe, recipe: TrainingKeys) -> Iterator[Diagnostic]:
+    optimizer = getattr(recipe, "optimizer", None)
+    if optimizer is None or isinstance(optimizer.learning_rate, float | int):
+        return
+    facts = models.find(recipe.model.name)
+    if facts is None or facts.learning_rate is None:
+        yield loaded.diagnostic(
+            "optimizer.learning_rate",
+            "learning-rate",
+            f"the Cookbook's get_lr has no learning rate for {recipe.model.name}",
+            hint="write a number, such as `learning_rate: 1e-4`",
+        )
+
+
+def _check_evaluation(loaded: LoadedRecipe, recipe: TrainingKeys) -> Iterator[Diagnostic]:
+    if recipe.eval is None or recipe.eval.evaluators or has_test_set(loaded.recipe):
+        return
+    wanted = test_set_key(loaded.recipe)
+    hint = f"set {wanted}, or `eval.evaluators`" if wanted else "set `eval.evaluators`"
+    yield no_effect(loaded, "eval.every", "there is nothing to evaluate on", hint)

@@ -1,0 +1,63 @@
+"""What a recipe names, wherever it stands: models, checkpoints, data files.
+
+Read off the markers of `schemas.base`, so that a new key needs no entry here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import BaseModel
+
+from schemas.base import NamesCheckpoint, NamesModel, RecipePath
+from schemas.common import ModelKeys
+
+
+def main_model(recipe: BaseModel) -> str | None:
+    """Return the model that the recipe is about; a pipeline has one in each stage instead."""
+    return recipe.model.name if isinstance(recipe, ModelKeys) else None
+
+
+def model_names(recipe: BaseModel) -> list[str]:
+    """Return every model that the recipe names, each once, sorted."""
+    return sorted(set(_marked(recipe, NamesModel)))
+
+
+def checkpoint_references(recipe: BaseModel) -> list[str]:
+    """Return every checkpoint that the recipe names, each once, sorted."""
+    return sorted(set(_marked(recipe, NamesCheckpoint)))
+
+
+def data_files(recipe: BaseModel) -> list[Path]:
+    """Return the local data files that the recipe names, each once, sorted."""
+    return [Path(path) for path in sorted(set(_marked(recipe, RecipePath)))]
+
+
+def _marked(model: BaseModel, marker: type) -> Iterator[str]:
+    for name, info in type(model).model_fields.items():
+        value = getattr(model, name)
+        holds = any(isinstance(item, marker) for item in info.metadata)
+        if isinstance(value, str) and (holds or _holds(info.annotation, marker)):
+            yield value
+        yield from _inside(value, marker)
+
+
+def _inside(value: Any, marker: type) -> Iterator[str]:
+    if isinstance(value, BaseModel):
+        yield from _marked(value, marker)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _inside(item, marker)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _inside(item, marker)
+
+
+def _holds(annotation: Any, marker: type) -> bool:
+    """Whether a text of this annotation carries the marker, in a union too."""
+    if get_origin(annotation) is Annotated:
+        inner, *extra = get_args(annotation)
+        return any(isinstance(item, marker) for item in extra) or _holds(inner, marker)
+    return any(_holds(item, marker) for item in get_args(annotation) if not isinstance(item, str))
