@@ -26,6 +26,7 @@ def preflight(
 ) -> None:
     """Run RECIPE for real, small and here: same loop, environment, renderer and SDK."""
     from recipe_runner.runs.execute import execute
+    from recipe_runner.runs.hub_samples import hub_samples
     from recipe_runner.runs.preflight import reduced
 
     loaded, plan = plan_recipe(recipe, overrides, variables, variant, "local", steps)
@@ -34,6 +35,9 @@ def preflight(
         small, changes = reduced(plan, Path(directory))
         for change in changes:
             click.echo(f"reduced: {change}")
-        outcome = execute(small, loaded.text, on_existing="new", announce=click.echo)
+        with hub_samples() as samples:
+            outcome = execute(small, loaded.text, on_existing="new", announce=click.echo)
+    for dataset in samples:
+        click.echo(f"stand-in: rows written for recipe-run in place of the data set {dataset}")
     steps_done = len(outcome.curve.values)
     click.echo(f"preflight passed: {steps_done} steps in {time.monotonic() - started:.0f} s")

@@ -1,0 +1,119 @@
+"""Data sets of the hub, for a preflight where the hub cannot be reached.
+
+`samples/<owner>--<name>/[<config>.]<split>.jsonl` are rows written for this project in the columns
+of the data set they stand for. Only a preflight uses them, and says so; a run never does.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+SAMPLES = Path(__file__).parent / "samples"
+_PROBE_SECONDS = 3.0
+
+
+@lru_cache(maxsize=1)
+def hub_is_reachable() -> bool:
+    """Whether the hub answers on its port; asked once, for at most three seconds."""
+    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+        return False
+    host = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co")).hostname or ""
+    try:
+        socket.create_connection((host, 443), timeout=_PROBE_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+def sample_file(dataset: str, config: str | None = None, split: str = "train") -> Path | None:
+    """Return the sample that stands for a split of a hub data set, if the project has one."""
+    directory = SAMPLES / dataset.replace("/", "--")
+    name = split.partition("[")[0]
+    candidates = [f"{config}.{name}.jsonl"] if config else []
+    found = (directory / candidate for candidate in [*candidates, f"{name}.jsonl"])
+    return next((path for path in found if path.is_file()), None)
+
+
+@contextmanager
+def hub_samples() -> Iterator[list[str]]:
+    """While the block lasts, `datasets.load_dataset` gives samples for what the hub does not.
+
+    Yields the data sets that samples stood for, a list that grows.
+    """
+    used: list[str] = []
+    if hub_is_reachable():
+        yield used
+        return
+    import datasets
+
+    original = datasets.load_dataset
+
+    def load(path: str, name: str | None = None, *args: Any, **kwargs: Any) -> Any:
+        if Path(path).exists() or not (SAMPLES / str(path).replace("/", "--")).is_dir():
+            return original(path, name, *args, **kwargs)
+        if path not in used:
+            used.append(path)
+        return _load_sample(path, name, **kwargs)
+
+    replaced = _replace(original, load)
+    try:
+        yield used
+    finally:
+        for module in [*replaced, *_holding(load)]:
+            module.load_dataset = original
+
+
+def _load_sample(path: str, name: str | None, **kwargs: Any) -> Any:
+    import datasets
+
+    split, streaming = kwargs.get("split"), bool(kwargs.get("streaming"))
+    splits = [str(split)] if split is not None else _splits(path, name)
+    files = {each: sample_file(path, name, each) for each in splits}
+    missing = [each for each, file in files.items() if file is None]
+    if missing or not files:
+        raise FileNotFoundError(f"no sample of {path} for the split {', '.join(missing)}")
+    loaded = {
+        each: datasets.Dataset.from_json(str(file), cache_dir=_cache())
+        for each, file in files.items()
+    }
+    if streaming:
+        loaded = {each: dataset.to_iterable_dataset() for each, dataset in loaded.items()}
+    return loaded[str(split)] if split is not None else datasets.DatasetDict(loaded)
+
+
+def _splits(path: str, name: str | None) -> list[str]:
+    directory = SAMPLES / path.replace("/", "--")
+    stems = [file.stem for file in sorted(directory.glob("*.jsonl"))]
+    own = [stem.removeprefix(f"{name}.") for stem in stems if name and stem.startswith(f"{name}.")]
+    return own or [stem for stem in stems if "." not in stem]
+
+
+@lru_cache(maxsize=1)
+def _cache() -> str:
+    import tempfile
+
+    return tempfile.mkdtemp(prefix="recipe-run-samples-")
+
+
+def _replace(original: Any, load: Any) -> list[Any]:
+    """Put `load` wherever a loaded module holds the original under its own name."""
+    modules = _holding(original)
+    for module in modules:
+        module.load_dataset = load
+    return modules
+
+
+def _holding(function: Any) -> list[Any]:
+    return [
+        module
+        for module in list(sys.modules.values())
+        if getattr(module, "__dict__", {}).get("load_dataset") is function
+    ]
