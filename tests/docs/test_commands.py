@@ -6,9 +6,14 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from recipe_runner.envs import ENVS
+from schemas import METHODS
+from schemas.common import TrainingKeys
+from schemas.env import Env
 from tests.e2e.conftest import COMMAND, environment
 
 ROOT = Path(__file__).parent.parent.parent
@@ -72,13 +77,22 @@ def test_links_lead_somewhere() -> None:
             assert (page.parent / link).exists(), f"{page.name}: {link}"
 
 
-def test_tables_of_the_language_name_real_keys() -> None:
-    from schemas.rl import RlRecipe
-    from schemas.sft import SftRecipe
+@pytest.mark.parametrize("method", METHODS)
+def test_every_key_of_a_method_is_documented(method: str) -> None:
+    page = (ROOT / f"docs/methods/{method}.md").read_text("utf-8")
+    common = (ROOT / "docs/recipes.md").read_text("utf-8")
+    for key in METHODS[method].model_fields:
+        described = common if key in TrainingKeys.model_fields else page
+        assert f"`{key}" in described, key
 
-    text = (ROOT / "docs/recipes.md").read_text("utf-8")
-    for key in {*RlRecipe.model_fields, *SftRecipe.model_fields}:
-        assert f"`{key}" in text or f"`{key}." in text, key
+
+@pytest.mark.parametrize("kind", ENVS)
+def test_every_key_of_an_environment_is_documented(kind: str) -> None:
+    page = (ROOT / f"docs/environments/{kind}.md").read_text("utf-8")
+    for model in get_args(get_args(Env)[0]):
+        if get_args(model.model_fields["kind"].annotation) == (kind,):
+            for key in model.model_fields.keys() - {"kind"}:
+                assert f"`{key}" in page, key
 
 
 def test_the_diagnostic_in_the_readme_is_what_validate_says(tmp_path: Path) -> None:
