@@ -3,6 +3,7 @@
 RunnerError               exit code
 ├── UsageError            2    the command line asks for something that does not exist
 ├── RunFailed             3    the training loop stopped on an error
+│   └── DataError         3    a data file has something wrong; the message says where
 ├── BackendError          4    the backend cannot be reached, or refuses
 │   └── MissingKey        4    hosted Tinker without an API key
 └── Interrupted           130  Ctrl-C, or a termination signal
@@ -27,6 +28,10 @@ class UsageError(RunnerError):
 
 class RunFailed(RunnerError):
     exit_code = 3
+
+
+class DataError(RunFailed):
+    pass
 
 
 class BackendError(RunnerError):

@@ -31,6 +31,7 @@ ALSO_HEAVY = {
 RANKS = {
     "schemas": 0,
     "errors": 0,
+    "jsonl": 1,
     "language": 1,
     "catalog": 1,
     "planning": 2,
@@ -53,6 +54,8 @@ RANKS = {
         ["--help"],
         ["validate", "--help"],
         ["schema"],
+        ["models", "qwen"],
+        ["envs", "game:"],
         ["variants", "recipes/quickstart.yaml"],
     ],
     ids=" ".join,
