@@ -67,7 +67,17 @@ def build() -> dict[str, Any]:
         name: {"date": date, "replacement": replacement}
         for name, (date, replacement) in prices["retired"].items()
     }
-    return {"models": models, "retired": retired}
+    return {
+        "models": models,
+        "retired": retired,
+        "prices": {name: _price(row) for name, row in prices["models"].items()},
+        "storage_usd_per_gb_month": prices["storage_usd_per_gb_month"],
+        "cached_prefill_discount": prices["cached_prefill_discount"],
+    }
+
+
+def _price(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != "context"}
 
 
 def main() -> None:

@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("recipe_runner.cli.runs:runs", "List runs, or show one."),
     "export": ("recipe_runner.cli.export:export", "Print the compiled Cookbook configuration."),
     "serve": ("recipe_runner.cli.serve:serve", "Serve the local backend for any Tinker client."),
+    "models": ("recipe_runner.cli.models:models", "List the models, with prices and context."),
+    "envs": ("recipe_runner.cli.envs:envs", "List the environments, with what each needs."),
     "schema": ("recipe_runner.cli.schema:schema", "Print the JSON Schema of recipes."),
 }
 RUN = "recipe_runner.cli.run:run"
