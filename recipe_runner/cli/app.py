@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("recipe_runner.cli.serve:serve", "Serve the local backend for any Tinker client."),
     "models": ("recipe_runner.cli.models:models", "List the models, with prices and context."),
     "envs": ("recipe_runner.cli.envs:envs", "List the environments, with what each needs."),
+    "init": ("recipe_runner.cli.init:init", "Write a commented recipe to start from."),
     "schema": ("recipe_runner.cli.schema:schema", "Print the JSON Schema of recipes."),
 }
 RUN = "recipe_runner.cli.run:run"
