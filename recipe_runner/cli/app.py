@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("recipe_runner.cli.models:models", "List the models, with prices and context."),
     "envs": ("recipe_runner.cli.envs:envs", "List the environments, with what each needs."),
     "init": ("recipe_runner.cli.init:init", "Write a commented recipe to start from."),
+    "migrate": ("recipe_runner.cli.migrate:migrate", "Rewrite recipes of an earlier version."),
     "schema": ("recipe_runner.cli.schema:schema", "Print the JSON Schema of recipes."),
 }
 RUN = "recipe_runner.cli.run:run"
