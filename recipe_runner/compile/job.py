@@ -12,7 +12,8 @@ from typing import Any, Protocol, cast
 
 from recipe_runner.planning.plan import Plan
 
-# method -> module with `ENTRY`, `UNEXPOSED` and `config(plan, target)`; a pipeline is its stages
+# method -> module with `ENTRY`, `UNEXPOSED` and `config(plan, target)`; a pipeline is its stages.
+# `ENTRY` is the loop, or a loop for each class of configuration that the method compiles to.
 METHODS = {
     "distill": "recipe_runner.compile.distill",
     "dpo": "recipe_runner.compile.dpo",
@@ -33,15 +34,28 @@ class Target:
         log_path: the run directory.
         base_url: URL of the server, None for hosted Tinker.
         checkpoints: each checkpoint that the recipe names -> the `tinker://` path it stands for.
+        samplers: the same, for sampling alone, where that path is on record.
     """
 
     log_path: Path
     base_url: str | None = None
     checkpoints: Mapping[str, str] = field(default_factory=dict)
+    samplers: Mapping[str, str] = field(default_factory=dict)
 
     def checkpoint(self, reference: str | None) -> str | None:
-        """Return the `tinker://` path of a `load_from` value."""
+        """Return the `tinker://` path of a `load_from` value, to train on from."""
         return None if reference is None else self.checkpoints.get(reference, reference)
+
+    def sampler(self, reference: str | None) -> str | None:
+        """Return the `tinker://` path of a `load_from` value, to sample from.
+
+        A service samples from `…/sampler_weights/NAME` alone, which the Cookbook saves beside
+        `…/weights/NAME` under the same name.
+        """
+        path = self.checkpoint(reference)
+        if reference is None or path is None:
+            return None
+        return self.samplers.get(reference, path.replace("/weights/", "/sampler_weights/"))
 
 
 @dataclass(frozen=True)
@@ -67,7 +81,7 @@ class Job:
 
 
 class _MethodModule(Protocol):
-    ENTRY: str
+    ENTRY: str | Mapping[type, str]
 
     def config(self, plan: Plan, target: Target) -> Any: ...
 
@@ -75,4 +89,6 @@ class _MethodModule(Protocol):
 def compile_plan(plan: Plan, target: Target) -> Job:
     """Compile a plan into the configuration that the Cookbook runs."""
     method = cast(_MethodModule, importlib.import_module(METHODS[plan.recipe.method]))
-    return Job(entry=method.ENTRY, config=method.config(plan, target))
+    config = method.config(plan, target)
+    entry = method.ENTRY if isinstance(method.ENTRY, str) else method.ENTRY[type(config)]
+    return Job(entry=entry, config=config)

@@ -62,7 +62,7 @@ def _dataset_builder(plan: Plan, recipe: RlRecipe, target: Target) -> RLDatasetB
         num_batches=recipe.steps,
         seed=recipe.seed,
         base_url=target.base_url,
-        checkpoint=target.checkpoint,
+        checkpoint=target.sampler,
     )
     return dataset_builder(recipe.env, rollouts)
 
@@ -79,7 +79,7 @@ def _kl_reference(recipe: RlRecipe, target: Target) -> KLReferenceConfig | None:
         return None
     return KLReferenceConfig(
         base_model=recipe.kl.reference.model or recipe.model.name,
-        load_checkpoint_path=target.checkpoint(recipe.kl.reference.load_from),
+        load_checkpoint_path=target.sampler(recipe.kl.reference.load_from),
     )
 
 

@@ -47,7 +47,7 @@ class Rollouts:
         num_batches: steps of the run, None for the whole data set.
         seed: the recipe's.
         base_url: of the service, for environments that sample from models of their own.
-        checkpoint: gives the `tinker://` path of a `load_from` value.
+        checkpoint: gives the `tinker://` path to sample from of a `load_from` value.
     """
 
     model_name: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -49,6 +50,16 @@ def checkpoint_path(root: Path, reference: str) -> str:
     Raises:
         UsageError: if there is no such run or checkpoint; the message lists what there is.
     """
+    return str(_checkpoint(root, reference)["state_path"])
+
+
+def sampler_path(root: Path, reference: str) -> str | None:
+    """Return the path to sample from of the same checkpoint; None if it was saved without one."""
+    path = _checkpoint(root, reference).get("sampler_path")
+    return None if path is None else str(path)
+
+
+def _checkpoint(root: Path, reference: str) -> dict[str, Any]:
     name, _, step = reference.removeprefix("run:").partition("@")
     runs = runs_under(root, name)
     if not runs:
@@ -61,7 +72,7 @@ def checkpoint_path(root: Path, reference: str) -> str:
         for record in reversed(read_json_lines(run.checkpoints_file)):
             wanted = "final" if step == "final" else f"{int(step):06d}"
             if record.get("name") == wanted and record.get("state_path"):
-                return str(record["state_path"])
+                return record
     raise UsageError(f"{reference}: no run of {name!r} in {root} has a checkpoint {step}")
 
 

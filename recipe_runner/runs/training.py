@@ -19,6 +19,7 @@ from recipe_runner.runs.console import captured_output
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.progress import Curve, watch
 from recipe_runner.runs.resume import Position
+from recipe_runner.user_code import search_path
 from schemas.backend import backend_kind
 
 # Checkpoints of the local backend, below the directory of all runs: runs share them.
@@ -41,6 +42,7 @@ def train(plan: Plan, run: RunDirectory, position: Position, curve: Curve) -> No
         connection = stack.enter_context(
             chosen.connect(plan, store=root / LOCAL_STORE, log=run.backend_log)
         )
+        stack.enter_context(search_path(plan.source))
         stack.enter_context(_environment(_key(connection) | wandb_environment(plan, run.path.name)))
         job = compile_plan(plan, _target(plan, run.path, connection.base_url, root))
         asyncio.run(job.run())
@@ -65,7 +67,14 @@ def _target(plan: Plan, log_path: Path, base_url: str | None, root: Path) -> Tar
         log_path=log_path,
         base_url=base_url,
         checkpoints={each: resolve_checkpoint(root, each) for each in references},
+        samplers=_samplers(root, references),
     )
+
+
+def _samplers(root: Path, references: list[str]) -> dict[str, str]:
+    of_runs = [each for each in references if each.startswith("run:")]
+    paths = {each: registry.sampler_path(root, each) for each in of_runs}
+    return {each: path for each, path in paths.items() if path is not None}
 
 
 def unstarted_target(plan: Plan) -> Target:
