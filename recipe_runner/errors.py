@@ -4,6 +4,7 @@ RunnerError               exit code
 ├── UsageError            2    the command line asks for something that does not exist
 ├── RunFailed             3    the training loop stopped on an error
 │   └── DataError         3    a data file has something wrong; the message says where
+├── UserCodeError         3    code that the recipe names cannot be imported, or fails
 ├── BackendError          4    the backend cannot be reached, or refuses
 │   └── MissingKey        4    hosted Tinker without an API key
 └── Interrupted           130  Ctrl-C, or a termination signal
@@ -32,6 +33,10 @@ class RunFailed(RunnerError):
 
 class DataError(RunFailed):
     pass
+
+
+class UserCodeError(RunnerError):
+    exit_code = 3
 
 
 class BackendError(RunnerError):

@@ -28,6 +28,10 @@ class NamesCheckpoint:
     """Marks a field as a checkpoint: `tinker://…`, or one that a run or a stage left."""
 
 
+class NamesCode:
+    """Marks a field as code to import when the recipe runs."""
+
+
 NonEmpty = Annotated[str, Field(min_length=1)]
 FilePath = Annotated[str, Field(min_length=1), RecipePath()]
 ModelName = Annotated[str, Field(min_length=1), NamesModel()]
@@ -46,6 +50,7 @@ ImportPath = Annotated[
         pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$",
         description="package.module:Name, imported when the recipe runs, never before.",
     ),
+    NamesCode(),
 ]
 Count = Annotated[int, Field(ge=1)]
 Cadence = Annotated[int, Field(ge=0)]

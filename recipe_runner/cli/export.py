@@ -28,6 +28,8 @@ def export(
     from recipe_runner.compile import compile_plan
     from recipe_runner.compile.export import to_json_tree
     from recipe_runner.runs.training import unstarted_target
+    from recipe_runner.user_code import search_path
 
-    job = compile_plan(plan, unstarted_target(plan))
+    with search_path(plan.source):
+        job = compile_plan(plan, unstarted_target(plan))
     click.echo(json.dumps(to_json_tree(job), indent=2))

@@ -1,4 +1,4 @@
-"""What a recipe names, wherever it stands: models, checkpoints, data files.
+"""What a recipe names, wherever it stands: models, checkpoints, data files, code.
 
 Read off the markers of `schemas.base`, so that a new key needs no entry here.
 """
@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from schemas.base import NamesCheckpoint, NamesModel, RecipePath
+from schemas.base import NamesCheckpoint, NamesCode, NamesModel, RecipePath
 from schemas.common import ModelKeys
 
 
@@ -33,6 +33,11 @@ def checkpoint_references(recipe: BaseModel) -> list[str]:
 def data_files(recipe: BaseModel) -> list[Path]:
     """Return the local data files that the recipe names, each once, sorted."""
     return [Path(path) for path in sorted(set(_marked(recipe, RecipePath)))]
+
+
+def code_references(recipe: BaseModel) -> list[str]:
+    """Return the `package.module:Name` values that the recipe names, each once, sorted."""
+    return sorted(set(_marked(recipe, NamesCode)))
 
 
 def _marked(model: BaseModel, marker: type) -> Iterator[str]:

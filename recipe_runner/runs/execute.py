@@ -10,7 +10,7 @@ from typing import Literal
 
 from recipe_runner.backends import backend
 from recipe_runner.errors import Interrupted, UsageError
-from recipe_runner.planning.marked import main_model
+from recipe_runner.planning.marked import code_references, main_model
 from recipe_runner.planning.plan import Plan
 from recipe_runner.runs import registry
 from recipe_runner.runs.directory import RunDirectory
@@ -19,6 +19,7 @@ from recipe_runner.runs.manifest import State, new_attempt, now, package_version
 from recipe_runner.runs.progress import Curve, headline
 from recipe_runner.runs.resume import Position, align
 from recipe_runner.runs.training import train
+from recipe_runner.user_code import shadowed, shadowed_message
 from schemas.backend import backend_kind
 
 OnExisting = Literal["resume", "new", "fail"]
@@ -81,6 +82,9 @@ def _announce_start(
         announce(
             "note: stand-in weights. This shows that the recipe runs, not what the model learns."
         )
+    hidden = shadowed(plan.source) if code_references(recipe) else None
+    if hidden is not None:
+        announce(f"note: {shadowed_message(hidden)}")
     announce(f"run: {run.path}")
     if resumed and position.step:
         announce(f"resuming the unfinished run of this plan after step {position.step}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from recipe_runner.errors import BackendError, RunFailed, RunnerError
+from recipe_runner.user_code import PLACE_NOTE
 
 
 def explain(error: BaseException) -> RunnerError:
@@ -40,7 +41,9 @@ def explain(error: BaseException) -> RunnerError:
         )
     if isinstance(error, OSError):
         return RunFailed(f"{_words(error)}; free the disk or fix the path, then run again")
-    return RunFailed(f"the training loop stopped: {type(error).__name__}: {_words(error)}")
+    return RunFailed(
+        f"the training loop stopped: {type(error).__name__}: {_words(error)}{_place(error)}"
+    )
 
 
 def _first_cause(error: BaseException) -> BaseException:
@@ -48,6 +51,12 @@ def _first_cause(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def _place(error: BaseException) -> str:
+    """Return the line of user's code that an error came through, where there is one."""
+    notes = getattr(error, "__notes__", [])
+    return "".join(f" ({note})" for note in notes if note.startswith(PLACE_NOTE))
 
 
 def _words(error: BaseException) -> str:
