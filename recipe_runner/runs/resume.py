@@ -1,15 +1,17 @@
 """Makes a run's files consistent before the Cookbook resumes it.
 
 The Cookbook resumes from the last record of checkpoints.jsonl and appends to metrics.jsonl. After
-a kill, three things stand in the way of a metrics file without a missing or doubled step:
+a kill, four things stand in the way of a metrics file without a missing or doubled step:
 
 - metrics of steps after the checkpoint are there already and would be written again;
 - a checkpoint may be on record whose own step was never logged (it is saved first);
 - the supervised loop saves a checkpoint while one more batch is in flight, under a position two
-  steps behind the weights that it holds: resuming there would train these two batches again.
+  steps behind the weights that it holds: resuming there would train these two batches again;
+- off-policy distillation saves a checkpoint under the number of the step that it has just trained,
+  which resuming would train again.
 
-`align` cuts both files back to the last checkpoint that the metrics reach, and gives supervised
-checkpoints the position that they really hold.
+`align` cuts both files back to the last checkpoint that the metrics reach, and gives checkpoints
+the position that they really hold.
 """
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ def _consistent(
         record = usable[index]
         if record.get("name") == FINAL:
             return usable[: index + 1], Position(steps_logged, finished=True)
-        repaired = _repaired(record, metrics) if method == "sft" else record
+        repaired = _REPAIRS[method](record, metrics) if method in _REPAIRS else record
         step = _global_step(repaired)
         if step is not None and step <= steps_logged:
             return [*usable[:index], repaired], Position(step)
@@ -130,3 +132,16 @@ def _step_of_name(record: Record) -> int | None:
     """Return the global step that a periodic checkpoint is named after."""
     name = str(record.get("name", ""))
     return int(name) if name.isdecimal() else None
+
+
+def _repaired_distillation(record: Record, metrics: list[Record]) -> Record:
+    """Return an off-policy checkpoint's record with the step that its weights have seen counted."""
+    on_policy = any("progress/batch" in row for row in metrics)
+    if on_policy or "recipe_run_step" in record or not isinstance(record.get("batch"), int):
+        return record
+    done = record["batch"] + 1
+    return {**record, "recipe_run_step": done, "batch": done}
+
+
+# method -> what puts the position of its checkpoints right, where the Cookbook's loop does not
+_REPAIRS = {"sft": _repaired, "distill": _repaired_distillation}

@@ -62,6 +62,16 @@ def write_run(path: Path, writes: list[Write], cut: int) -> RunDirectory:
     return run
 
 
+def off_policy_writes(steps: int, every: int) -> Iterator[Write]:
+    """What train_off_policy writes: a checkpoint is named after the step it has just trained."""
+    for step in range(steps):
+        if every and step > 0 and step % every == 0:
+            record = {"name": f"{step:06d}", "batch": step, "state_path": f"w{step + 1}"}
+            yield "checkpoints", record
+        yield "metrics", {"step": step, "progress/done_frac": (step + 1) / steps}
+    yield "checkpoints", {"name": "final", "batch": steps, "state_path": f"w{steps}"}
+
+
 def weights_seen(run: RunDirectory) -> int:
     """Batches that the weights of the checkpoint that would be resumed have seen."""
     records = read_json_lines(run.checkpoints_file)
@@ -95,6 +105,29 @@ def test_sft_resumes_where_metrics_and_weights_agree(
     if records and not position.finished:
         # The Cookbook goes on at (epoch, batch); a batch index past the epoch's end is its next.
         assert records[-1]["epoch"] * batches + records[-1]["batch"] == position.step
+
+
+@given(st.integers(1, 12), st.integers(0, 5), kills)
+def test_off_policy_distillation_resumes_where_metrics_and_weights_agree(
+    tmp_path_factory: Any, steps: int, every: int, kill: tuple[int, int]
+) -> None:
+    writes = list(off_policy_writes(steps, every))[: kill[0]]
+    run = write_run(tmp_path_factory.mktemp("run"), writes, kill[1])
+    position = align(run, "distill")
+    assert align(run, "distill") == position
+    assert [row["step"] for row in read_json_lines(run.metrics_file)] == list(range(position.step))
+    assert weights_seen(run) == position.step
+    records = read_json_lines(run.checkpoints_file)
+    assert not records or records[-1]["batch"] == position.step
+
+
+def test_on_policy_distillation_counts_its_steps_as_rl_does(tmp_path: Path) -> None:
+    writes = [
+        (file, {**record, "progress/batch": record["step"]} if file == "metrics" else record)
+        for file, record in rl_writes(steps=5, every=2, rolling=0)
+    ]
+    run = write_run(tmp_path, writes[:6], cut=0)
+    assert align(run, "distill").step == weights_seen(run) == 4
 
 
 def test_align_twice_changes_nothing_more(tmp_path: Path) -> None:

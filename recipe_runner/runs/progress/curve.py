@@ -15,15 +15,31 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 @dataclass(frozen=True)
 class Headline:
-    """The one metric that a method is watched by."""
+    """The one metric that a method is watched by.
+
+    Attributes:
+        otherwise: what another form of the method's loop reports in its place.
+    """
 
     key: str
     label: str
+    otherwise: Headline | None = None
+
+    def of(self, row: dict[str, Any]) -> Headline:
+        """Return the headline that a row of metrics has, this one if it has none."""
+        candidate: Headline | None = self
+        while candidate is not None and candidate.key not in row:
+            candidate = candidate.otherwise
+        return candidate or self
 
 
 _TEST_LABELS = {"test/env/all/reward/total": "test reward", "test/nll": "test loss"}
 
 HEADLINES = {
+    "distill": Headline(
+        "teacher_kl", "KL to the teacher", Headline("train/loss:sum", "loss of a batch")
+    ),
+    "sdft": Headline("teacher_kl", "KL to the teacher"),
     "rl": Headline("env/all/reward/total", "reward"),
     "sft": Headline("train_mean_nll", "loss"),
 }
@@ -59,6 +75,7 @@ class Curve:
         }
         if not is_training_row(row):
             return
+        self.headline = self.headline.of(row)
         value = row.get(self.headline.key)
         if isinstance(value, float | int):
             self.values[row["step"]] = float(value)
