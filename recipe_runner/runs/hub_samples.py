@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 SAMPLES = Path(__file__).parent / "samples"
 _PROBE_SECONDS = 3.0
+_MARK = "sample of recipe-run"
 
 
 @lru_cache(maxsize=1)
@@ -54,21 +55,27 @@ def hub_samples() -> Iterator[list[str]]:
         return
     import datasets
 
-    original = datasets.load_dataset
+    load_dataset, config_names = datasets.load_dataset, datasets.get_dataset_config_names
 
     def load(path: str, name: str | None = None, *args: Any, **kwargs: Any) -> Any:
-        if Path(path).exists() or not (SAMPLES / str(path).replace("/", "--")).is_dir():
-            return original(path, name, *args, **kwargs)
+        if not _stands_for(path):
+            return load_dataset(path, name, *args, **kwargs)
         if path not in used:
             used.append(path)
         return _load_sample(path, name, **kwargs)
 
-    replaced = _replace(original, load)
-    try:
+    def names(path: str, *args: Any, **kwargs: Any) -> list[str]:
+        return _configs(path) if _stands_for(path) else config_names(path, *args, **kwargs)
+
+    with ExitStack() as stack:
+        stack.enter_context(_replaced(load_dataset, load))
+        stack.enter_context(_replaced(config_names, names))
+        stack.enter_context(_rows_left(datasets.Dataset))
         yield used
-    finally:
-        for module in [*replaced, *_holding(load)]:
-            module.load_dataset = original
+
+
+def _stands_for(path: str) -> bool:
+    return not Path(path).exists() and (SAMPLES / str(path).replace("/", "--")).is_dir()
 
 
 def _load_sample(path: str, name: str | None, **kwargs: Any) -> Any:
@@ -84,6 +91,8 @@ def _load_sample(path: str, name: str | None, **kwargs: Any) -> Any:
         each: datasets.Dataset.from_json(str(file), cache_dir=_cache())
         for each, file in files.items()
     }
+    for dataset in loaded.values():
+        dataset.info.description = _MARK
     if streaming:
         loaded = {each: dataset.to_iterable_dataset() for each, dataset in loaded.items()}
     return loaded[str(split)] if split is not None else datasets.DatasetDict(loaded)
@@ -103,17 +112,43 @@ def _cache() -> str:
     return tempfile.mkdtemp(prefix="recipe-run-samples-")
 
 
-def _replace(original: Any, load: Any) -> list[Any]:
-    """Put `load` wherever a loaded module holds the original under its own name."""
-    modules = _holding(original)
-    for module in modules:
-        module.load_dataset = load
-    return modules
+def _configs(path: str) -> list[str]:
+    """Configurations that the sample has; one without names is the hub's `default`."""
+    stems = {file.stem for file in (SAMPLES / path.replace("/", "--")).glob("*.jsonl")}
+    return sorted({stem.rpartition(".")[0] or "default" for stem in stems})
 
 
-def _holding(function: Any) -> list[Any]:
-    return [
-        module
-        for module in list(sys.modules.values())
-        if getattr(module, "__dict__", {}).get("load_dataset") is function
-    ]
+@contextmanager
+def _rows_left(dataset_class: Any) -> Iterator[None]:
+    """Let `skip` leave a sample its rows where it would skip them all.
+
+    The Cookbook's builders set the first 1,024 rows aside for the test; of a sample, test and
+    training then get the same rows.
+    """
+    skip = dataset_class.skip
+
+    def skip_some(self: Any, n: int) -> Any:
+        return self if self.info.description == _MARK and n >= len(self) else skip(self, n)
+
+    dataset_class.skip = skip_some
+    try:
+        yield
+    finally:
+        dataset_class.skip = skip
+
+
+@contextmanager
+def _replaced(original: Callable[..., Any], other: Callable[..., Any]) -> Iterator[None]:
+    """Put `other` wherever a loaded module holds the original under its own name."""
+    name = original.__name__
+    _rename(original, other, name)
+    try:
+        yield
+    finally:
+        _rename(other, original, name)
+
+
+def _rename(held: Callable[..., Any], other: Callable[..., Any], name: str) -> None:
+    for module in list(sys.modules.values()):
+        if getattr(module, "__dict__", {}).get(name) is held:
+            setattr(module, name, other)
