@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from recipe_runner.language import Diagnostic, LoadedRecipe, RecipeError, load
+from recipe_runner.planning.checks.evaluators import check_eval
 from recipe_runner.planning.checks.model import check_model
+from recipe_runner.planning.checks.reinforce import check_reinforce
 from recipe_runner.planning.checks.rl import check_rl
 from recipe_runner.planning.checks.sft import check_sft
 from recipe_runner.planning.checks.training import check_training
@@ -19,6 +21,8 @@ Check = Callable[[LoadedRecipe], Iterator[Diagnostic]]
 
 # method -> the checks of it alone
 OF_METHOD: dict[str, Check] = {
+    "eval": check_eval,
+    "reinforce": check_reinforce,
     "rl": check_rl,
     "sft": check_sft,
 }

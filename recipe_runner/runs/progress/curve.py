@@ -40,6 +40,7 @@ HEADLINES = {
         "teacher_kl", "KL to the teacher", Headline("train/loss:sum", "loss of a batch")
     ),
     "sdft": Headline("teacher_kl", "KL to the teacher"),
+    "reinforce": Headline("sampler/episode_return", "return"),
     "rl": Headline("env/all/reward/total", "reward"),
     "sft": Headline("train_mean_nll", "loss"),
 }

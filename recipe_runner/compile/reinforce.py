@@ -1,0 +1,58 @@
+"""`method: reinforce` -> `recipe_runner.loops.reinforce.config.Config`."""
+
+from __future__ import annotations
+
+from recipe_runner.compile.job import Target
+from recipe_runner.compile.shared import shared_fields
+from recipe_runner.envs import Rollouts, dataset_builder
+from recipe_runner.loops.reinforce.config import Config
+from recipe_runner.planning.plan import Plan
+from schemas.loss import CustomLoss, loss_config, loss_name
+from schemas.reinforce import ReinforceRecipe
+
+ENTRY = "recipe_runner.loops.reinforce.train:main"
+
+# Fields of the loop's config that recipes do not expose, and why.
+UNEXPOSED: dict[str, str] = {}
+
+
+def config(plan: Plan, target: Target) -> Config:
+    """Compile a `reinforce` plan."""
+    recipe = plan.recipe
+    assert isinstance(recipe, ReinforceRecipe)
+    custom = recipe.loss.custom if isinstance(recipe.loss, CustomLoss) else None
+    name = "custom" if isinstance(recipe.loss, CustomLoss) else loss_name(recipe.loss)
+    return Config(
+        **shared_fields(plan, target),
+        dataset_builder=dataset_builder(recipe.env, _rollouts(plan, recipe, target)),
+        max_tokens=recipe.max_tokens,
+        temperature=recipe.temperature,
+        gamma=recipe.gamma,
+        normalize_returns=recipe.normalize_returns,
+        loss_fn=name,
+        loss_fn_config=None if custom else loss_config(recipe.loss) or None,
+        custom_loss=custom,
+        # GSPO's ratio is one of a whole sequence, and its sequences are the turns.
+        share_prefixes=name != "gspo",
+        seed=recipe.seed,
+        evaluator_builders=[],
+        eval_every=recipe.eval.every if recipe.eval else 0,
+        test_every=recipe.env.eval.every if recipe.env.eval else 0,
+        num_groups_to_log=recipe.logging.rollouts,
+    )
+
+
+def _rollouts(plan: Plan, recipe: ReinforceRecipe, target: Target) -> Rollouts:
+    assert plan.renderer is not None, "every recipe with a model has a renderer"
+    return Rollouts(
+        model_name=recipe.model.name,
+        renderer_name=plan.renderer,
+        group_size=1,
+        groups_per_batch=recipe.episodes_per_batch,
+        max_tokens=recipe.max_tokens,
+        temperature=recipe.temperature,
+        num_batches=recipe.steps,
+        seed=recipe.seed,
+        base_url=target.base_url,
+        checkpoint=target.checkpoint,
+    )
