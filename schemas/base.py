@@ -32,6 +32,20 @@ class NamesCode:
     """Marks a field as code to import when the recipe runs."""
 
 
+# What an earlier stage of a pipeline left is named by this prefix until the stage has run.
+STAGE = "stage:"
+
+
+def stage_checkpoint(stage: str) -> str:
+    """Return the `load_from` value that stands for a stage's final checkpoint."""
+    return f"{STAGE}{stage}@final"
+
+
+def stage_output(stage: str) -> str:
+    """Return the path that stands for the file that a stage writes."""
+    return f"{STAGE}{stage}/output"
+
+
 NonEmpty = Annotated[str, Field(min_length=1)]
 FilePath = Annotated[str, Field(min_length=1), RecipePath()]
 ModelName = Annotated[str, Field(min_length=1), NamesModel()]

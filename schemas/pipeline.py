@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from schemas.base import Count, FilePath, RecipeModel
+from schemas.base import Count, FilePath, NonEmpty, RecipeModel
 from schemas.common import CommonKeys
 from schemas.variants import Overrides
 
@@ -24,7 +24,11 @@ StageRecipe = Annotated[
 
 
 class Stage(RecipeModel):
-    recipe: StageRecipe = Field(description="A recipe file, or the keys of one.")
+    recipe: StageRecipe = Field(
+        description="A recipe file, or the keys of one. `backend`, `logging.dir` and, where the "
+        "pipeline gives them, `logging`, `seed` and `steps` are the pipeline's."
+    )
+    variant: NonEmpty | None = Field(default=None, description="A variant of that recipe.")
     set: Overrides = Field(
         default={},
         description="Dotted key -> value; {{ stages.NAME.checkpoint }} and {{ stages.NAME.output }}"
@@ -38,5 +42,5 @@ class PipelineRecipe(CommonKeys):
         description="Name -> stage, run in the order that they are written in."
     )
     steps: Count | None = Field(
-        default=None, description="Steps of each stage that trains; none: as the stages say."
+        default=None, description="Steps of each stage that has steps; none: as they say."
     )

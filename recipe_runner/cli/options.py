@@ -57,14 +57,13 @@ def plan_recipe(
     """
     from recipe_runner.backends import backend as backend_of
     from recipe_runner.planning.checks import load_and_check
-    from recipe_runner.planning.marked import main_model
     from recipe_runner.planning.resolve import make_plan
     from schemas.backend import backend_kind
 
     flags = [*overrides, *_backend_override(backend), *([f"steps={steps}"] if steps else [])]
     loaded, _ = load_and_check(recipe, overrides=flags, variables=variables, variant=variant)
     chosen = backend_of(backend_kind(loaded.recipe.backend))
-    return loaded, make_plan(loaded, chosen.served(main_model(loaded.recipe) or ""))
+    return loaded, make_plan(loaded, chosen.served)
 
 
 def _backend_override(backend: str | None) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from recipe_runner.language.load import LoadedRecipe
+    from recipe_runner.language.loaded import LoadedRecipe
 
 Severity = Literal["error", "warning"]
 

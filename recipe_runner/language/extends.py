@@ -28,6 +28,13 @@ def read_recipe(path: Path, report: Report) -> Source | None:
     return _Reader(report).read(path, chain=(), blame=None)
 
 
+def read_inline(node: Node, text: str, report: Report) -> Source:
+    """Return a recipe that is written within another file, merged onto what it extends."""
+    file = node.place.file
+    path = Path("." if file.startswith("--") else file)
+    return Source(text, _Reader(report).with_parents(node, path, chain=()))
+
+
 class _Reader:
     def __init__(self, report: Report) -> None:
         self._report = report
@@ -41,7 +48,7 @@ class _Reader:
         own = self._parse(text, shown(path))
         if own is None:
             return None
-        return Source(text, self._with_parents(own, path, (*chain, shown(path))))
+        return Source(text, self.with_parents(own, path, (*chain, shown(path))))
 
     def _parse(self, text: str, file: str) -> Node | None:
         before = len(self._report.diagnostics)
@@ -68,7 +75,7 @@ class _Reader:
             return None
         return tree
 
-    def _with_parents(self, own: Node, path: Path, chain: tuple[str, ...]) -> Node:
+    def with_parents(self, own: Node, path: Path, chain: tuple[str, ...]) -> Node:
         mapping = dict(own.mapping or {})
         entry = mapping.pop("extends", None)
         child = Node(mapping, own.place, own.broken)

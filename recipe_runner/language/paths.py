@@ -8,7 +8,7 @@ from recipe_runner.language.diagnostics import Report, dotted
 from recipe_runner.language.files import shown
 from recipe_runner.language.grammar import walk
 from recipe_runner.language.tree import Node
-from schemas.base import RecipePath
+from schemas.base import STAGE, RecipePath
 
 
 def resolve_paths(root: Node, report: Report) -> None:
@@ -19,7 +19,7 @@ def resolve_paths(root: Node, report: Report) -> None:
         value = node.value
         if not marked or node.broken or not isinstance(value, str) or not value:
             continue
-        if id(node) in resolved:
+        if id(node) in resolved or value.startswith(STAGE):
             continue
         resolved.add(id(node))
         node.value = shown(os.path.join(_directory(node.place.file), value))

@@ -14,16 +14,39 @@ if TYPE_CHECKING:
 
 MAX_TEMPLATES = 500
 # Templates that are filled in for each problem or prompt, so they are not the recipe's.
-FILLED_IN_LATER: dict[Path, str] = {("env", "prompt"): "observation", ("prompt",): "prompt"}
+FILLED_IN_LATER: dict[Path, str] = {
+    ("env", "prompt"): "observation",
+    ("prompt",): "prompt",
+    ("teacher_prompt",): "question",
+}
 
 
-def render(root: Node, variables: Node, variant: str, report: Report) -> set[str]:
+def render(
+    root: Node,
+    variables: Node,
+    variant: str,
+    report: Report,
+    *,
+    scope: Mapping[str, Any] | None = None,
+    part: tuple[Path, Node] | None = None,
+) -> set[str]:
     """Replace every template in the tree by its value, in place.
+
+    The stages of a pipeline are left alone: each is rendered by itself, when what the earlier ones
+    leave is known.
+
+    Args:
+        scope: what templates see beside `vars`, `recipe` and `variant`.
+        part: the path and node of the one part to render; none: the whole tree.
 
     Returns the names of variables that templates read.
     """
-    used = _Renderer(root, variables, variant, report)
-    used.render_all()
+    used = _Renderer(root, variables, variant, report, scope or {})
+    if part is None:
+        used.render_under(("vars",), variables)
+        used.render_under((), root)
+    else:
+        used.render_under(*part)
     return used.variables_read
 
 
@@ -32,9 +55,17 @@ def is_template(value: Any) -> bool:
 
 
 class _Renderer:
-    def __init__(self, root: Node, variables: Node, variant: str, report: Report) -> None:
-        self._root, self._variables, self._report = root, variables, report
+    def __init__(
+        self,
+        root: Node,
+        variables: Node,
+        variant: str,
+        report: Report,
+        scope: Mapping[str, Any],
+    ) -> None:
+        self._report = report
         self._scope = {
+            **scope,
             "vars": _Data(self, variables, ("vars",)),
             "recipe": _Data(self, root, ()),
             "variant": variant,
@@ -44,12 +75,13 @@ class _Renderer:
         self._count = 0
         self.variables_read: set[str] = set()
 
-    def render_all(self) -> None:
-        for start, node in ((("vars",), self._variables), ((), self._root)):
-            for path, scalar in _scalars(node, start):
-                if is_template(scalar.value) and self._pending(scalar):
-                    self._render(scalar, path)
-                    self._done.add(id(scalar))
+    def render_under(self, start: Path, node: Node) -> None:
+        for path, scalar in _scalars(node, start):
+            if _is_of_a_stage(path) and not start:
+                continue
+            if is_template(scalar.value) and self._pending(scalar):
+                self._render(scalar, path)
+                self._done.add(id(scalar))
 
     def _pending(self, node: Node) -> bool:
         return not node.broken and id(node) not in self._done
@@ -73,7 +105,7 @@ class _Renderer:
 
         source = str(node.value)
         names = names_in(source)
-        if FILLED_IN_LATER.get(path) in names:
+        if FILLED_IN_LATER.get(_path_in_recipe(path)) in names:
             return
         self.variables_read |= {n.removeprefix("vars.") for n in names if n.startswith("vars.")}
         if id(node) in self._in_progress:
@@ -110,6 +142,20 @@ class _Data(Mapping[str, Any]):
 
     def __str__(self) -> str:
         raise _fault(f"`{dotted(self._path)}` is a mapping, which cannot stand within text")
+
+
+def _is_of_a_stage(path: Path) -> bool:
+    """Whether this is in a stage's `set`, or in its recipe where that is written inline."""
+    return path[:1] == ("stages",) and (
+        path[2:3] == ("set",) or (path[2:3] == ("recipe",) and len(path) > 3)
+    )
+
+
+def _path_in_recipe(path: Path) -> Path:
+    """Return the path in a stage's recipe of a value that its `set` gives."""
+    if _is_of_a_stage(path) and path[2] == "set":
+        return tuple(dotted(path[3:]).split("."))
+    return path
 
 
 def _unwrap(value: Any) -> Any:

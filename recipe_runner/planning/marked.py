@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from schemas.base import NamesCheckpoint, NamesCode, NamesModel, RecipePath
+from schemas.base import STAGE, NamesCheckpoint, NamesCode, NamesModel, RecipePath
 from schemas.common import ModelKeys
 
 
@@ -31,8 +31,12 @@ def checkpoint_references(recipe: BaseModel) -> list[str]:
 
 
 def data_files(recipe: BaseModel) -> list[Path]:
-    """Return the local data files that the recipe names, each once, sorted."""
-    return [Path(path) for path in sorted(set(_marked(recipe, RecipePath)))]
+    """Return the local data files that the recipe names, each once, sorted.
+
+    A file that a stage of a pipeline has yet to write is not one.
+    """
+    paths = sorted(set(_marked(recipe, RecipePath)))
+    return [Path(path) for path in paths if not path.startswith(STAGE)]
 
 
 def code_references(recipe: BaseModel) -> list[str]:

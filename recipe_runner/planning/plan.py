@@ -58,6 +58,7 @@ class Plan(BaseModel):
         served: which weights stand behind the model's name.
         fingerprints: SHA-256 of each data file that the recipe names, by path.
         notes: what a reader of the plan should know.
+        stages: the plans of a pipeline's stages, in the order that they run in.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -70,6 +71,7 @@ class Plan(BaseModel):
     served: Served
     fingerprints: dict[str, str]
     notes: list[str]
+    stages: dict[str, Plan] = {}
 
     @property
     def hash(self) -> str:
@@ -78,6 +80,8 @@ class Plan(BaseModel):
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _result_inputs(self) -> dict[str, Any]:
+        if self.stages:
+            return {"stages": [[n, stage._result_inputs()] for n, stage in self.stages.items()]}
         recipe = self.recipe.model_dump(mode="json", exclude=set(_WITHOUT_EFFECT_ON_THE_RESULT))
         recipe["renderer"] = self.renderer
         if self.learning_rate is not None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 from recipe_runner.catalog import models
 from recipe_runner.language import LoadedRecipe, RecipeError
 from recipe_runner.planning.checks import check
-from recipe_runner.planning.marked import data_files
+from recipe_runner.planning.marked import data_files, main_model
 from recipe_runner.planning.plan import LearningRate, Plan, Served
 from schemas import Recipe
 from schemas.common import ModelKeys
 from schemas.optimizer import ScaledLearningRate
 
 
-def make_plan(loaded: LoadedRecipe, served: Served) -> Plan:
+def make_plan(loaded: LoadedRecipe, served: Served | Callable[[str], Served]) -> Plan:
     """Resolve every default of a recipe.
+
+    Args:
+        served: which weights the backend serves, for all models or by a model's name.
 
     Raises:
         RecipeError: with every mistake that `check` finds.
@@ -23,7 +27,34 @@ def make_plan(loaded: LoadedRecipe, served: Served) -> Plan:
     errors = [found for found in check(loaded) if found.severity == "error"]
     if errors:
         raise RecipeError(errors)
+    return _pipeline(loaded, served) if loaded.stages else _plan(loaded, served)
+
+
+def _pipeline(loaded: LoadedRecipe, served: Served | Callable[[str], Served]) -> Plan:
+    stages = {name: _plan(stage, served) for name, stage in loaded.stages.items()}
+    return Plan(
+        source=str(loaded.path),
+        variant=loaded.variant,
+        recipe=loaded.recipe,
+        renderer=None,
+        learning_rate=None,
+        served=_served_to([stage.served for stage in stages.values()]),
+        fingerprints={},
+        notes=list(dict.fromkeys(note for stage in stages.values() for note in stage.notes)),
+        stages=stages,
+    )
+
+
+def _served_to(stages: list[Served]) -> Served:
+    """Return what a pipeline is served: stand-ins, if any of its stages is."""
+    distinct = list(dict.fromkeys(stages))
+    kind = next((served.kind for served in distinct if served.is_stand_in), distinct[0].kind)
+    return Served(kind=kind, note="; ".join(dict.fromkeys(served.note for served in distinct)))
+
+
+def _plan(loaded: LoadedRecipe, serves: Served | Callable[[str], Served]) -> Plan:
     recipe = loaded.recipe
+    served = serves if isinstance(serves, Served) else serves(main_model(recipe) or "")
     return Plan(
         source=str(loaded.path),
         variant=loaded.variant,

@@ -54,7 +54,9 @@ def _check_partial(partial: LoadedRecipe | None) -> list[Diagnostic]:
     """Return what is wrong with the keys that a wrong recipe has as they were written."""
     if partial is None:
         return []
-    return [found for found in check(partial) if found.path not in partial.invented]
+    invented = {partial.shown_path(path) for path in partial.invented}
+    found = [each for each in _check_own(partial) if each.path not in invented]
+    return [*found, *(each for stage in partial.stages.values() for each in _check_partial(stage))]
 
 
 def check(loaded: LoadedRecipe) -> list[Diagnostic]:
@@ -62,6 +64,11 @@ def check(loaded: LoadedRecipe) -> list[Diagnostic]:
 
     Warnings (a retired model, say) come with the errors; `Diagnostic.severity` tells them apart.
     """
+    return [*_check_own(loaded), *(d for stage in loaded.stages.values() for d in check(stage))]
+
+
+def _check_own(loaded: LoadedRecipe) -> list[Diagnostic]:
+    """Check a recipe without the stages that it may have."""
     recipe = loaded.recipe
     found: list[Diagnostic] = []
     if isinstance(recipe, ModelKeys):
