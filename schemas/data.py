@@ -44,7 +44,9 @@ class ComparisonsData(RecipeModel):
 
     kind: Literal["comparisons"]
     path: FilePath = Field(description="The JSONL file.", examples=["data/comparisons.jsonl"])
-    test_size: Cadence = Field(default=0, description="Number of comparisons held out.")
+    test_size: Cadence = Field(
+        default=0, description="Number of comparisons held out for the test loss."
+    )
 
 
 class PromptsData(RecipeModel):
@@ -81,7 +83,11 @@ class CustomData(RecipeModel):
     """A data set builder of the user's own."""
 
     kind: Literal["custom"]
-    builder: ImportPath
+    builder: ImportPath = Field(
+        description="package.module:Name of what returns a SupervisedDatasetBuilder, imported when "
+        "the recipe runs, never before.",
+        examples=["modules.memory:supervised_builder"],
+    )
     kwargs: dict[str, Any] = Field(default={}, description="What the builder is called with.")
 
 

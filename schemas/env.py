@@ -15,6 +15,7 @@ from schemas.base import (
     ModelName,
     NonEmpty,
     RecipeModel,
+    Temperature,
 )
 from schemas.data import Data
 from schemas.model import AskedModel
@@ -91,26 +92,32 @@ class SearchEnv(RecipeModel):
 
     kind: Literal["search"]
     dataset: FilePath | None = Field(
-        default=None, description="A local JSONL file in place of the Search-R1 data set."
+        default=None,
+        description="JSONL of {question, answers}, in place of the hub's Search-R1 data set.",
+        examples=["data/search_questions.jsonl"],
     )
     documents: FilePath | None = Field(
         default=None,
-        description="JSONL of {id, title, text}: the passages of an embedded vector store.",
+        description="JSONL of {id, title, text}: the passages of a vector store in this process.",
+        examples=["data/search_documents.jsonl"],
     )
     server: NonEmpty | None = Field(
-        default=None, description="host:port of a Chroma server, in place of `documents`."
+        default=None,
+        description="host:port of a Chroma server with Gemini embeddings, in place of `documents`.",
+        examples=["localhost:8000"],
     )
     collection: NonEmpty = Field(
         default="wiki_embeddings", description="Collection of the Chroma server."
     )
-    embedding: Literal["hashing", "gemini"] = Field(
-        default="hashing",
-        description="hashing: word counts, on this machine; gemini: Google's, with a key.",
+    embedding_model: NonEmpty = Field(
+        default="gemini-embedding-001",
+        description="Embeds the queries to a server; `documents` are embedded on this machine.",
     )
+    embedding_dim: Count = Field(default=768, description="Numbers in an embedding.")
     n_results: Count = Field(default=3, description="Passages that a search returns.")
     max_turns: Count = Field(default=5, description="Turns of an episode.")
     format_coef: Annotated[float, Field(ge=0)] = Field(
-        default=0.1, description="Weight of the reward for the asked-for format."
+        default=0.1, description="Taken off the reward of a reply without `Answer:`."
     )
     max_trajectory_tokens: Count = Field(
         default=32768, description="Tokens after which an episode is cut off."
@@ -121,7 +128,10 @@ class MultiplayerEnv(RecipeModel):
     """Games against another model or against oneself, as in the Cookbook's multiplayer_rl."""
 
     kind: Literal["multiplayer"]
-    game: Literal["guess_number", "twenty_questions", "text_arena"]
+    game: Literal["guess_number", "twenty_questions", "text_arena"] = Field(
+        description="guess_number against a program, twenty_questions against a model, "
+        "text_arena against oneself."
+    )
     answerer: AskedModel | None = Field(
         default=None, description="twenty_questions: the model that knows the word and answers."
     )
@@ -131,11 +141,20 @@ class MultiplayerEnv(RecipeModel):
         examples=["TicTacToe-v0"],
     )
     train_games: Count = Field(
-        default=131072, description="text_arena: games of self-play to train on."
+        default=20480, description="text_arena: games of self-play to train on."
     )
-    test_games: Count = Field(default=128, description="text_arena: games of the evaluation.")
-    test_opponent: Literal["base_model", "optimal"] = Field(
-        default="base_model", description="text_arena: whom the evaluation plays against."
+    test_games: Count | None = Field(
+        default=None,
+        description="Games of the evaluation; none: all 103 numbers or 34 words, or 128 games.",
+    )
+    test_group_size: Count | None = Field(
+        default=None,
+        description="Tries at each game of the evaluation; none: 4 for guess_number, 32 for "
+        "twenty_questions.",
+    )
+    test_opponent: Literal["base_model", "random", "optimal"] = Field(
+        default="base_model",
+        description="text_arena: whom the evaluation plays against; optimal knows tic-tac-toe.",
     )
 
 
@@ -145,6 +164,11 @@ class RewardModelJudge(RecipeModel):
     kind: Literal["reward_model"]
     model: ModelName | None = Field(default=None, description="Default: the model being trained.")
     load_from: Checkpoint = Field(description="The reward model's checkpoint.")
+    renderer: NonEmpty = Field(
+        default="auto",
+        description="The renderer that it was trained with; auto: that of the model being trained, "
+        "or the Cookbook's recommended one where `model` names another.",
+    )
 
 
 class PromptedJudge(AskedModel):
@@ -154,10 +178,14 @@ class PromptedJudge(AskedModel):
     principles: Annotated[list[NonEmpty], Field(min_length=1)] = Field(
         description="What the judge goes by, one sentence each; a constitution."
     )
+    max_tokens: Count = Field(
+        default=512, description="Tokens that the judge may have; the verdict is its last line."
+    )
+    temperature: Temperature = Field(default=0.0, description="Temperature of the verdicts.")
 
 
 class ShorterJudge(RecipeModel):
-    """Prefers the reply with fewer tokens."""
+    """Prefers the reply with fewer characters."""
 
     kind: Literal["shorter"]
 
@@ -176,37 +204,58 @@ Judge = Annotated[
 
 
 class PreferenceEnv(RecipeModel):
-    """Replies of a group, compared in pairs."""
+    """Replies of a group, compared in pairs: a reply's reward is its wins less its losses."""
 
     kind: Literal["preference"]
     data: Data | None = Field(
-        default=None, description="Comparisons or prompts; shorter has its own prompts."
+        default=None,
+        description="Comparisons or prompts; none: the one prompt of the Cookbook's shorter.",
     )
     judge: Judge = Field(description="Who compares two replies.")
     matches: Literal["both_ways", "one_way"] = Field(
         default="both_ways", description="Each pair twice, in both orders, or once."
     )
-    eval_size: Cadence = Field(default=0, description="Comparisons kept apart for evaluation.")
+    eval_size: Cadence = Field(
+        default=0,
+        description="Comparisons kept apart, for how often the policy beats the reply they hold.",
+    )
+
+
+class Grader(AskedModel):
+    max_tokens: Count = Field(default=2048, description="Tokens that a grade may have.")
 
 
 class RubricEnv(RecipeModel):
     """Replies graded by a model against rubrics, as in the Cookbook's rubric recipe."""
 
     kind: Literal["rubric"]
-    data: FilePath = Field(description="JSONL of conversations with rubrics, to train on.")
+    data: FilePath = Field(
+        description="JSONL of {convo, rubric_items}, to train on.",
+        examples=["data/rubric_train.jsonl"],
+    )
     test_data: FilePath | None = Field(default=None, description="The same, to evaluate on.")
-    grader: AskedModel = Field(description="The model that grades.")
+    test_group_size: Count = Field(
+        default=1, description="Replies to each conversation of the evaluation."
+    )
+    grader: Grader = Field(description="The model that grades.")
 
 
 class VerifiersEnv(RecipeModel):
     """An environment of Prime Intellect's hub, through the `verifiers` library."""
 
     kind: Literal["verifiers"]
-    id: NonEmpty = Field(description="The environment's id.", examples=["reverse-text"])
+    id: NonEmpty = Field(
+        description="The environment's id; its module has to be installed, or beside the recipe.",
+        examples=["reverse-text"],
+    )
     kwargs: dict[str, Any] = Field(default={}, description="What that environment takes.")
     examples: Count | None = Field(default=None, description="Examples to use; none: all.")
+    shuffle: bool = Field(default=False, description="Put the examples in an order of the seed's.")
     max_concurrent: Count | None = Field(
-        default=None, description="Requests at once; none: without limit."
+        default=None, description="Rollouts of a group at once; none: all of them."
+    )
+    max_concurrent_scoring: Count | None = Field(
+        default=None, description="Scores of a group at once; none: all of them."
     )
 
 
@@ -214,7 +263,11 @@ class CustomEnv(RecipeModel):
     """An RLDatasetBuilder of the user's own."""
 
     kind: Literal["custom"]
-    builder: ImportPath
+    builder: ImportPath = Field(
+        description="package.module:Name of what returns an RLDatasetBuilder, imported when the "
+        "recipe runs, never before.",
+        examples=["modules.memory:dataset_builder"],
+    )
     kwargs: dict[str, Any] = Field(default={}, description="What the builder is called with.")
 
 

@@ -1,9 +1,4 @@
-"""Code that a recipe names, as `package.module:Name`: imported when the recipe runs, never before.
-
-Modules are looked for where Python looks, then in the working directory, then beside the recipe:
-both come last on `sys.path`, so that a file of the user's never takes the place of an installed
-package. While a run lasts, `search_path` keeps them there, because user's code imports lazily too.
-"""
+"""Finding and importing what a recipe names, and blaming its author by file and line."""
 
 from __future__ import annotations
 
@@ -21,7 +16,7 @@ from typing import Any
 import schemas
 from recipe_runner.errors import UserCodeError
 
-_OUR_PACKAGES = (Path(__file__).parent, Path(schemas.__file__).parent)
+_OUR_PACKAGES = (Path(__file__).parents[1], Path(schemas.__file__).parent)
 _STANDARD_LIBRARY = Path(sysconfig.get_paths()["stdlib"])
 _INSTALLED = {"site-packages", "dist-packages"}
 

@@ -1,0 +1,77 @@
+"""Calling what a recipe names with the recipe's `kwargs`, and with what it asks for by name."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from recipe_runner.errors import UserCodeError
+from recipe_runner.user_code.load import blamed, load_object
+
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+async def call_object(
+    reference: str, kwargs: Mapping[str, Any], offered: Mapping[str, Any], *, expected: type
+) -> Any:
+    """Call the function or class behind `package.module:Name` and return its result.
+
+    It gets the recipe's `kwargs`, and of what is offered the values that its parameters name.
+    A coroutine function is awaited.
+
+    Raises:
+        UserCodeError: if it cannot be imported or called with these, fails, or returns something
+            that is not an instance of `expected`.
+    """
+    function = load_object(reference)
+    if not callable(function):
+        raise UserCodeError(f"{reference} is {_a(type(function))}, which cannot be called")
+    arguments = _arguments(reference, function, kwargs, offered)
+    with blamed(reference):
+        result = function(**arguments)
+        if inspect.isawaitable(result):
+            result = await result
+    if not isinstance(result, expected):
+        raise UserCodeError(
+            f"{reference} returned {_a(type(result))}; it has to return {_a(expected)}"
+        )
+    return result
+
+
+def _arguments(
+    reference: str,
+    function: Callable[..., Any],
+    kwargs: Mapping[str, Any],
+    offered: Mapping[str, Any],
+) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters
+    named = {name: each for name, each in parameters.items() if each.kind in _NAMED}
+    takes_any = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values())
+    for name in kwargs:
+        if name not in named and not takes_any:
+            raise UserCodeError(f"{reference} takes no {name!r}{_hint(name, named)}")
+    arguments = {name: value for name, value in offered.items() if name in named} | dict(kwargs)
+    missing = [
+        name
+        for name, each in named.items()
+        if each.default is inspect.Parameter.empty and name not in arguments
+    ]
+    if missing:
+        raise UserCodeError(
+            f"{reference} needs {', '.join(missing)}: give it in `kwargs`; what it can ask for by "
+            f"name without that is {', '.join(sorted(offered))}"
+        )
+    return arguments
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f"; did you mean {near[0]}?"
+    return f"; it takes {', '.join(known)}" if known else "; it takes nothing"
+
+
+def _a(kind: type) -> str:
+    return f"{'an' if kind.__name__[0] in 'AEIORaeio' else 'a'} {kind.__name__}"
