@@ -31,6 +31,7 @@ ALSO_HEAVY = {
 RANKS = {
     "schemas": 0,
     "errors": 0,
+    "isolation": 0,
     "user_code": 1,
     "jsonl": 1,
     "language": 1,
