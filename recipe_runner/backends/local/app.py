@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from recipe_runner.backends.local import requests
+from recipe_runner.backends.local import downloads, requests
 from recipe_runner.backends.local.errors import EngineError
 from recipe_runner.backends.local.futures import Payload
 from recipe_runner.backends.local.http_errors import ApiError, BadRequest
@@ -43,6 +43,11 @@ Parsed = TypeVar("Parsed", bound=requests.Request)
 def build_app(service: Service, api_key: str | None) -> Starlette:
     """The application; `api_key` None takes any key of the SDK's form."""
     handlers = Handlers(service)
+    routes = [
+        *handlers.routes(),
+        *rest_routes(service),
+        *downloads.Downloads(service.store).routes(),
+    ]
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -51,7 +56,7 @@ def build_app(service: Service, api_key: str | None) -> Starlette:
         await service.stop()
 
     app = Starlette(
-        routes=[Mount("/api/v1", routes=[*handlers.routes(), *rest_routes(service)])],
+        routes=[Mount(downloads.ROOT, routes=routes)],
         lifespan=lifespan,
         exception_handlers={
             ApiError: _refuse,
@@ -85,6 +90,7 @@ class Handlers:
             "/optim_step": self.optim_step,
             "/save_weights": self.save_weights,
             "/save_weights_for_sampler": self.save_weights_for_sampler,
+            "/save_weights_external": self.save_weights_external,
             "/load_weights": self.load_weights,
             "/create_sampling_session": self.create_sampling_session,
             "/asample": self.asample,
@@ -182,6 +188,13 @@ class Handlers:
             self._service.save_weights_for_sampler,
         )
 
+    async def save_weights_external(self, request: Request) -> Response:
+        return self._in_order(
+            requests.SaveWeightsExternal,
+            await request.body(),
+            self._service.save_weights_external,
+        )
+
     async def load_weights(self, request: Request) -> Response:
         body = await request.body()
         if _fields(body).get("session_id") is not None:
@@ -258,14 +271,16 @@ async def _fault(request: Request, error: Exception) -> Response:
 
 
 class RequireKey:
-    """Refuses requests without the key, in constant time; /healthz needs none."""
+    """Refuses requests without the key, in constant time; /healthz and signed URLs need none."""
+
+    _OPEN = (f"{downloads.ROOT}/healthz", f"{downloads.ROOT}{downloads.PREFIX}/")
 
     def __init__(self, app: ASGIApp, api_key: str | None) -> None:
         self._app = app
         self._api_key = api_key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] == "/api/v1/healthz" or self._admits(scope):
+        if scope["type"] != "http" or scope["path"].startswith(self._OPEN) or self._admits(scope):
             await self._app(scope, receive, send)
             return
         detail = (

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from recipe_runner.backends.local.http_errors import BadRequest
 
-Kind = Literal["weights", "sampler_weights"]
-KINDS: tuple[Kind, ...] = ("weights", "sampler_weights")
+Kind = Literal["weights", "sampler_weights", "external_weights"]
+KINDS: tuple[Kind, ...] = ("weights", "sampler_weights", "external_weights")
 MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_-]{0,199}")
 NAME = re.compile(r"[^/\x00-\x1f]+")
 MAX_FILE_STEM = 200
@@ -36,7 +36,7 @@ class CheckpointPath:
         if not path.startswith("tinker://") or len(parts) != 3:
             raise BadRequest(
                 f"{path!r} is not a checkpoint path; expected tinker://MODEL_ID/weights/NAME "
-                "or tinker://MODEL_ID/sampler_weights/NAME"
+                "(or sampler_weights, external_weights)"
             )
         return cls.of(parts[0], parts[1], parts[2])
 

@@ -119,6 +119,10 @@ class Engine:
             model_id, lambda: self._model(model_id).trained.export_state(optimizer=optimizer)
         )
 
+    def export_files(self, model_id: str) -> Future[dict[str, bytes]]:
+        """The weights as files by name, in the format of PEFT or, at rank 0, of transformers."""
+        return self._put(model_id, partial(self._export_files, model_id))
+
     def import_state(
         self, model_id: str, tensors: dict[str, Tensor], *, optimizer: bool
     ) -> Future[None]:
@@ -259,6 +263,12 @@ class Engine:
     def _unload_model(self, model_id: str) -> None:
         self._model(model_id)
         del self._models[model_id]
+
+    def _export_files(self, model_id: str) -> dict[str, bytes]:
+        from recipe_runner.backends.local.external import external_files
+
+        model = self._model(model_id)
+        return external_files(model.trained, model.source)
 
     def _sampler_from_model(self, sampler_id: str, model_id: str) -> ModelSource:
         model = self._model(model_id)

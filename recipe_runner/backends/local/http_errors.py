@@ -2,6 +2,7 @@
 
 ApiError
 ├── BadRequest        400: malformed, out of range, unsupported here
+├── Forbidden         403: a URL whose permission is not this server's, or has ended
 ├── NotFound          404: no such session, model, sampler, checkpoint, future
 └── Gone              410: it existed; the SDK may submit the request again
 
@@ -20,6 +21,10 @@ class ApiError(Exception):
 
 class BadRequest(ApiError, ValueError):
     status = 400
+
+
+class Forbidden(ApiError):
+    status = 403
 
 
 class NotFound(ApiError, LookupError):

@@ -16,6 +16,7 @@ from transformers import (
     PreTrainedTokenizerBase,
     Qwen3Config,
 )
+from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging as transformers_logging
 
 from recipe_runner.backends.local.errors import EngineError
@@ -58,6 +59,11 @@ class Network:
         self.caches: bool | None = None
         """Whether decoding with a key-value cache computes the same; None until it was tried."""
         self._splits = self._head_splits_off()
+
+    @property
+    def has_conv1d(self) -> bool:
+        """Whether some linear layers keep their weight transposed, as GPT-2's do."""
+        return any(isinstance(module, Conv1D) for module in self.model.modules())
 
     @property
     def num_bytes(self) -> int:

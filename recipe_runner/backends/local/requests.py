@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from recipe_runner.backends.local.errors import not_text
 from recipe_runner.backends.local.http_errors import BadRequest
 
 MIN_TTL_S = 3600
@@ -118,6 +119,15 @@ class SaveWeightsForSampler(Request):
     type: Literal["save_weights_for_sampler"] = "save_weights_for_sampler"
 
 
+class SaveWeightsExternal(Request):
+    model_id: str
+    seq_id: int
+    path: str
+    ttl_seconds: TtlSeconds | None = None
+    age_encryption_recipients: Annotated[list[str], Field(max_length=10)] | None = None
+    type: Literal["save_weights_external"] = "save_weights_external"
+
+
 class LoadWeights(Request):
     """Onto a model (`model_id`, `seq_id`), or creating one (`session_id`, `model_seq_id`)."""
 
@@ -157,7 +167,7 @@ class ModelInput(Request):
         tokens: list[int] = []
         for chunk in self.chunks:
             if chunk.type != "encoded_text" or chunk.tokens is None:
-                raise BadRequest(f"input of type {chunk.type!r} is not served here; only text is")
+                raise BadRequest(not_text(chunk.type))
             tokens += chunk.tokens
         return tokens
 

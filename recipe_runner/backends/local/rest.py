@@ -20,7 +20,11 @@ from recipe_runner.backends.local.store import Store
 if TYPE_CHECKING:
     from recipe_runner.backends.local.service import Service
 
-_TYPES: dict[Kind, str] = {"weights": "training", "sampler_weights": "sampler"}
+_TYPES: dict[Kind, str] = {
+    "weights": "training",
+    "sampler_weights": "sampler",
+    "external_weights": "external",
+}
 OWNER = "local"
 
 

@@ -63,7 +63,10 @@ class SamplingService:
             if not request.base_model:
                 raise BadRequest("a sampling session needs model_path or base_model")
             return Sampler(sampler_id, request.session_id, request.base_model)
-        checkpoint = self._store.checkpoint(CheckpointPath.parse(request.model_path))
+        path = CheckpointPath.parse(request.model_path)
+        if path.kind == "external_weights":
+            raise BadRequest(f"{path} holds files for other libraries; sampling starts from others")
+        checkpoint = self._store.checkpoint(path)
         if request.base_model not in (None, checkpoint.base_model):
             raise BadRequest(
                 f"{request.model_path} was trained from {checkpoint.base_model}, not from "

@@ -246,6 +246,24 @@ class Service:
         await self._samplers.add_snapshot(await self.engine(), sampler, request.model_id)
         return json_payload({"sampling_session_id": sampler.sampler_id, "type": kind})
 
+    async def save_weights_external(self, request: requests.SaveWeightsExternal) -> Payload:
+        """In the format of PEFT or transformers, to be downloaded."""
+        from recipe_runner.backends.local.external import encrypted
+
+        model = self.registry.model(request.model_id)
+        path = CheckpointPath.of(request.model_id, "external_weights", request.path)
+        files = await _wrap((await self.engine()).export_files(request.model_id))
+        recipients = request.age_encryption_recipients
+        if recipients:
+            try:
+                files = await asyncio.to_thread(encrypted, files, recipients)
+            except ValueError as error:
+                raise BadRequest(str(error)) from error
+        await asyncio.to_thread(
+            self.store.save, path, files, run=model.run, ttl_seconds=request.ttl_seconds
+        )
+        return json_payload({"path": str(path), "type": "save_weights_external"})
+
     async def _save(
         self,
         request: requests.SaveWeights | requests.SaveWeightsForSampler,
@@ -291,5 +309,8 @@ def _texts(metadata: dict[str, Any] | None) -> dict[str, str] | None:
 def _training_path(text: str) -> CheckpointPath:
     path = CheckpointPath.parse(text)
     if path.kind != "weights":
-        raise BadRequest(f"{text} holds weights for sampling; training starts from save_state's")
+        raise BadRequest(
+            f"{text} holds weights for sampling or for other libraries; training starts from "
+            "save_state's"
+        )
     return path

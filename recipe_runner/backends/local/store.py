@@ -3,27 +3,34 @@
     {root}/{model_id}/run.json
     {root}/{model_id}/{weights|sampler_weights}/{name}.json
     {root}/{model_id}/{weights|sampler_weights}/{name}.{random}.safetensors
+    {root}/{model_id}/external_weights/{name}.{random}.tar
 
-The JSON is the commit point: it names its tensor file, is written beside its final name, fsynced
-and then linked or renamed into place, so a reader sees a whole checkpoint or none, whenever the
-writer dies. Several servers may share one root: names are claimed by an exclusive hard link, and
-tensor files that no JSON names are swept only once they are an hour old.
+The JSON is the commit point: it names its tensor file or archive, is written beside its final
+name, fsynced and then linked or renamed into place, so a reader sees a whole checkpoint or none,
+whenever the writer dies. Several servers may share one root: names are claimed by an exclusive
+hard link, and tensor files that no JSON names are swept only once they are an hour old.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import logging
-import os
+import io
+import tarfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
+from recipe_runner.backends.local.atomic import (
+    create_json,
+    modified,
+    read_json,
+    replace_json,
+    write_synced,
+)
 from recipe_runner.backends.local.checkpoints import (
     KINDS,
     MODEL_ID,
@@ -37,8 +44,6 @@ from recipe_runner.backends.local.http_errors import BadRequest, NotFound
 
 if TYPE_CHECKING:
     import torch
-
-logger = logging.getLogger(__name__)
 
 ORPHAN_AGE_S = 3600.0
 
@@ -58,13 +63,13 @@ class Store:
     def put_run(self, run: Run) -> None:
         directory = self._run_dir(run.model_id)
         directory.mkdir(parents=True, exist_ok=True)
-        _replace_json(directory / "run.json", asdict(run))
+        replace_json(directory / "run.json", asdict(run))
 
     def run(self, model_id: str) -> Run:
         """Raises NotFound for a training run that this store never had."""
         record = None
         if MODEL_ID.fullmatch(model_id):
-            record = _read_json(self._run_dir(model_id) / "run.json")
+            record = read_json(self._run_dir(model_id) / "run.json")
         if record is None:
             raise NotFound(f"no training run {model_id!r} in this server's store")
         return Run(**{**record, "lora": Lora(**record["lora"])})
@@ -82,15 +87,15 @@ class Store:
     def save(
         self,
         path: CheckpointPath,
-        tensors: dict[str, torch.Tensor],
+        content: Mapping[str, torch.Tensor] | Mapping[str, bytes],
         *,
         run: Run,
-        optimizer: bool,
+        optimizer: bool = False,
         ttl_seconds: int | None = None,
         overwrite: bool = False,
         user_metadata: dict[str, str] | None = None,
     ) -> Checkpoint:
-        """Write a checkpoint atomically.
+        """Write a checkpoint atomically: tensors by name or, for external weights, files by name.
 
         Raises BadRequest when the name is taken and `overwrite` is not set.
         """
@@ -98,8 +103,11 @@ class Store:
             raise self._taken(path)
         directory = self._kind_dir(path)
         directory.mkdir(parents=True, exist_ok=True)
-        tensors_file = directory / f"{file_stem(path.name)}.{uuid.uuid4().hex}.safetensors"
-        size = _write_tensors(tensors_file, tensors)
+        is_archive = path.kind == "external_weights"
+        data = _archive(content) if is_archive else _safetensors(content)
+        suffix = "tar" if is_archive else "safetensors"
+        file = directory / f"{file_stem(path.name)}.{uuid.uuid4().hex}.{suffix}"
+        write_synced(file, data)
         now = self.clock()
         checkpoint = Checkpoint(
             model_id=path.model_id,
@@ -108,22 +116,27 @@ class Store:
             base_model=run.base_model,
             lora=run.lora,
             optimizer=optimizer,
-            tensors_file=tensors_file.name,
-            size_bytes=size,
+            tensors_file=file.name,
+            size_bytes=len(data),
             created=now,
             expires=None if ttl_seconds is None else now + ttl_seconds,
             user_metadata=user_metadata,
         )
+        self._commit(checkpoint, overwrite=overwrite)
+        return checkpoint
+
+    def _commit(self, checkpoint: Checkpoint, *, overwrite: bool) -> None:
+        path = checkpoint.path
+        directory = self._kind_dir(path)
         replaced = self._record(path)
         expired = replaced is not None and self._expired(replaced)
         if overwrite or expired:
-            _replace_json(self._json_file(path), asdict(checkpoint))
-        elif not _create_json(self._json_file(path), asdict(checkpoint)):
-            tensors_file.unlink()
+            replace_json(self._json_file(path), asdict(checkpoint))
+        elif not create_json(self._json_file(path), asdict(checkpoint)):
+            (directory / checkpoint.tensors_file).unlink()
             raise self._taken(path)
         if replaced is not None and replaced.tensors_file != checkpoint.tensors_file:
             (directory / replaced.tensors_file).unlink(missing_ok=True)
-        return checkpoint
 
     def checkpoint(self, path: CheckpointPath) -> Checkpoint:
         """Raises NotFound for one that is missing, deleted or expired."""
@@ -139,14 +152,23 @@ class Store:
         """The record and its tensors on the CPU; NotFound as in `checkpoint`."""
         from safetensors.torch import load
 
+        checkpoint, data = self._read(path)
+        return checkpoint, load(data)
+
+    def files(self, path: CheckpointPath) -> dict[str, bytes]:
+        """The files of external weights by name; NotFound as in `checkpoint`."""
+        _, data = self._read(path)
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            members = {member.name: archive.extractfile(member) for member in archive}
+            return {name: file.read() for name, file in members.items() if file is not None}
+
+    def _read(self, path: CheckpointPath) -> tuple[Checkpoint, bytes]:
         # Another server may overwrite the checkpoint between the two reads; the second record
         # then names the new file.
         for _ in range(3):
             checkpoint = self.checkpoint(path)
             with contextlib.suppress(FileNotFoundError):
-                return checkpoint, load(
-                    (self._kind_dir(path) / checkpoint.tensors_file).read_bytes()
-                )
+                return checkpoint, (self._kind_dir(path) / checkpoint.tensors_file).read_bytes()
         raise NotFound(f"checkpoint {path} is being deleted")
 
     def delete(self, path: CheckpointPath) -> None:
@@ -156,11 +178,11 @@ class Store:
     def set_ttl(self, path: CheckpointPath, ttl_seconds: int | None) -> None:
         checkpoint = self.checkpoint(path)
         expires = None if ttl_seconds is None else self.clock() + ttl_seconds
-        _replace_json(self._json_file(path), asdict(replace(checkpoint, expires=expires)))
+        replace_json(self._json_file(path), asdict(replace(checkpoint, expires=expires)))
 
     def set_public(self, path: CheckpointPath, public: bool) -> None:
         checkpoint = replace(self.checkpoint(path), public=public)
-        _replace_json(self._json_file(path), asdict(checkpoint))
+        replace_json(self._json_file(path), asdict(checkpoint))
 
     def checkpoints(self, model_id: str | None = None) -> list[Checkpoint]:
         """Live checkpoints of one training run, or of all, oldest first."""
@@ -185,10 +207,10 @@ class Store:
         stale = [
             file
             for file in directory.iterdir()
-            if file.suffix != ".json" and _modified(file) < oldest
+            if file.suffix != ".json" and modified(file) < oldest
         ]
         named = {
-            (_read_json(record) or {}).get("tensors_file") for record in directory.glob("*.json")
+            (read_json(record) or {}).get("tensors_file") for record in directory.glob("*.json")
         }
         orphans = [file for file in stale if file.name not in named]
         for file in orphans:
@@ -200,12 +222,12 @@ class Store:
         for run in runs:
             for kind in KINDS:
                 for file in (run / kind).glob("*.json"):
-                    record = _read_json(file)
+                    record = read_json(file)
                     if record is not None:
                         yield _checkpoint(record)
 
     def _record(self, path: CheckpointPath) -> Checkpoint | None:
-        record = _read_json(self._json_file(path))
+        record = read_json(self._json_file(path))
         return None if record is None else _checkpoint(record)
 
     def _live_record(self, path: CheckpointPath) -> Checkpoint | None:
@@ -239,66 +261,17 @@ def _checkpoint(record: dict[str, Any]) -> Checkpoint:
     return Checkpoint(**{**record, "lora": Lora(**record["lora"])})
 
 
-def _write_tensors(file: Path, tensors: dict[str, torch.Tensor]) -> int:
+def _safetensors(content: Mapping[str, Any]) -> bytes:
     from safetensors.torch import save
 
-    data = save({name: tensor.contiguous() for name, tensor in tensors.items()})
-    _write_synced(file, data)
-    return len(data)
+    return save({name: tensor.contiguous() for name, tensor in content.items()})
 
 
-def _write_synced(file: Path, data: bytes) -> None:
-    with file.open("xb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _temporary_json(file: Path, record: dict[str, Any]) -> Path:
-    temporary = file.with_name(f".{uuid.uuid4().hex}.tmp")
-    _write_synced(temporary, json.dumps(record, indent=1).encode())
-    return temporary
-
-
-def _replace_json(file: Path, record: dict[str, Any]) -> None:
-    os.replace(_temporary_json(file, record), file)
-    _sync_directory(file.parent)
-
-
-def _create_json(file: Path, record: dict[str, Any]) -> bool:
-    """False, and nothing changed, when the file exists: a link, unlike a rename, refuses."""
-    temporary = _temporary_json(file, record)
-    try:
-        os.link(temporary, file)
-    except FileExistsError:
-        return False
-    finally:
-        temporary.unlink()
-    _sync_directory(file.parent)
-    return True
-
-
-def _read_json(file: Path) -> dict[str, Any] | None:
-    try:
-        record = json.loads(file.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except ValueError:
-        logger.warning("ignoring a damaged record: %s", file)
-        return None
-    return record if isinstance(record, dict) else None
-
-
-def _modified(file: Path) -> float:
-    try:
-        return file.stat().st_mtime
-    except FileNotFoundError:
-        return float("inf")
+def _archive(content: Mapping[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, data in content.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()

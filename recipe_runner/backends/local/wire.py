@@ -22,6 +22,7 @@ from recipe_runner.backends.local.api import (
     ForwardBackwardResult,
     SampleResult,
 )
+from recipe_runner.backends.local.errors import not_text
 from recipe_runner.backends.local.futures import Payload
 from recipe_runner.backends.local.http_errors import BadRequest
 
@@ -92,7 +93,7 @@ def _decode_datum(datum: Any) -> Datum:
     for chunk in datum.model_input:
         kind = chunk.WhichOneof("chunk")
         if kind != "encoded_text":
-            raise BadRequest(f"input of type {kind!r} is not served here; only text is")
+            raise BadRequest(not_text(kind))
         tokens += _array(chunk.encoded_text.tokens, np.int32).tolist()
     inputs = {name: decode_tensor(tensor) for name, tensor in datum.loss_fn_inputs.items()}
     return Datum(tokens=tokens, inputs=inputs)
