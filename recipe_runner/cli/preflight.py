@@ -29,10 +29,10 @@ def preflight(
     from recipe_runner.runs.hub_samples import hub_samples
     from recipe_runner.runs.preflight import reduced
 
-    loaded, plan = plan_recipe(recipe, overrides, variables, variant, "local", steps)
+    loaded, plan = plan_recipe(recipe, overrides, variables, variant, "local", None)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="recipe-run-preflight-") as directory:
-        small, changes = reduced(plan, Path(directory))
+        small, changes = reduced(plan, Path(directory), steps)
         for change in changes:
             click.echo(f"reduced: {change}")
         with hub_samples() as samples:

@@ -15,15 +15,9 @@ if TYPE_CHECKING:
 
 def summary(outcome: Outcome, plan: Plan, recipe: Path) -> Iterator[str]:
     """Yield the lines that end a run."""
-    curve, run = outcome.curve, outcome.run
-    first, last = curve.first(), curve.last()
+    run = outcome.run
     yield ""
-    yield f"done: {len(curve.values)} steps, {curve.tokens:,} tokens"
-    if first is not None and last is not None:
-        label = curve.headline.label
-        yield f"{label}: {first:.3f} -> {last:.3f}  (means of the first and last three steps)"
-    for test, value in curve.test_headlines():
-        yield f"{test}: {value:.3f}"
+    yield from _results(outcome) if plan.recipe.method == "eval" else _learned(outcome)
     if plan.served.is_stand_in:
         yield f"{plan.served.note}: these figures say nothing about {main_model(plan.recipe)}"
     yield f"run: {run.path}"
@@ -31,3 +25,21 @@ def summary(outcome: Outcome, plan: Plan, recipe: Path) -> Iterator[str]:
     yield f"  recipe-run {recipe} --set seed={plan.recipe.seed + 1}   again, on other problems"
     yield f"  recipe-run plan {recipe}   every setting, resolved"
     yield f"  recipe-run runs show {run.path.name}   what is on record"
+
+
+def _learned(outcome: Outcome) -> Iterator[str]:
+    curve = outcome.curve
+    first, last = curve.first(), curve.last()
+    yield f"done: {len(curve.values)} steps, {curve.tokens:,} tokens"
+    if first is not None and last is not None:
+        label = curve.headline.label
+        yield f"{label}: {first:.3f} -> {last:.3f}  (means of the first and last three steps)"
+    for test, value in curve.test_headlines():
+        yield f"{test}: {value:.3f}"
+
+
+def _results(outcome: Outcome) -> Iterator[str]:
+    from recipe_runner.cli.tables import columns
+    from recipe_runner.runs.evaluations import HEADER, results
+
+    yield from columns(HEADER, results(outcome.run))

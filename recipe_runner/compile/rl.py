@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tinker_cookbook.rl.train import AsyncConfig, Config, KLReferenceConfig, StreamMinibatchConfig
-from tinker_cookbook.rl.types import RLDatasetBuilder
 
+from recipe_runner.compile.evaluators import evaluator_builders
 from recipe_runner.compile.job import Target
 from recipe_runner.compile.shared import shared_fields
-from recipe_runner.envs import Rollouts, dataset_builder
+from recipe_runner.envs import Rollouts, dataset_builder, env_evaluators
 from recipe_runner.planning.plan import Plan
 from schemas.env import GemEnv
 from schemas.loss import loss_config, loss_name
@@ -17,7 +17,6 @@ ENTRY = "tinker_cookbook.rl.train:main"
 
 # Fields of the Cookbook's config that recipes do not expose, and why.
 UNEXPOSED = {
-    "evaluator_builders": "evaluation is `env.eval`, which the dataset builder carries",
     "rollout_error_tolerance": "an environment's errors are ended episodes, counted by the env",
     "termination": "the Cookbook's default for the model",
     "span_chart_every": "needs plotly; the spans are in timing_spans.jsonl all the same",
@@ -29,12 +28,17 @@ def config(plan: Plan, target: Target) -> Config:
     """Compile an `rl` plan."""
     recipe = plan.recipe
     assert isinstance(recipe, RlRecipe)
+    rollouts = _rollouts(plan, recipe, target)
     return Config(
         **shared_fields(plan, target),
-        dataset_builder=_dataset_builder(plan, recipe, target),
+        dataset_builder=dataset_builder(recipe.env, rollouts),
         max_tokens=recipe.rollout.max_tokens,
         temperature=recipe.rollout.temperature,
         eval_every=_eval_every(recipe),
+        evaluator_builders=[
+            *env_evaluators(recipe.env, rollouts),
+            *evaluator_builders(plan, recipe, target),
+        ],
         loss_fn=loss_name(recipe.loss),
         loss_fn_config=loss_config(recipe.loss) or None,
         kl_penalty_coef=recipe.kl.coef,
@@ -50,9 +54,9 @@ def config(plan: Plan, target: Target) -> Config:
     )
 
 
-def _dataset_builder(plan: Plan, recipe: RlRecipe, target: Target) -> RLDatasetBuilder:
+def _rollouts(plan: Plan, recipe: RlRecipe, target: Target) -> Rollouts:
     assert plan.renderer is not None, "every recipe with a model has a renderer"
-    rollouts = Rollouts(
+    return Rollouts(
         model_name=recipe.model.name,
         renderer_name=plan.renderer,
         group_size=recipe.rollout.group_size,
@@ -64,7 +68,6 @@ def _dataset_builder(plan: Plan, recipe: RlRecipe, target: Target) -> RLDatasetB
         base_url=target.base_url,
         checkpoint=target.sampler,
     )
-    return dataset_builder(recipe.env, rollouts)
 
 
 def _eval_every(recipe: RlRecipe) -> int:

@@ -10,6 +10,7 @@ from tinker_cookbook.supervised.types import (
 )
 
 from recipe_runner.compile.data import supervised_builder
+from recipe_runner.compile.evaluators import evaluator_builders
 from recipe_runner.compile.job import Target
 from recipe_runner.compile.shared import shared_fields
 from recipe_runner.planning.plan import Plan
@@ -19,7 +20,6 @@ ENTRY = "tinker_cookbook.supervised.train:main"
 
 # Fields of the Cookbook's config that recipes do not expose, and why.
 UNEXPOSED = {
-    "evaluator_builders": "the test loss comes from `data.test_size`",
     "infrequent_evaluator_builders": "one cadence of evaluation is enough",
     "infrequent_eval_every": "goes with infrequent_evaluator_builders",
     "save_every_tokens": "checkpoints are counted in steps",
@@ -44,6 +44,7 @@ def config(plan: Plan, target: Target) -> Config:
         adam_beta2=recipe.optimizer.beta2,
         adam_eps=recipe.optimizer.eps,
         eval_every=recipe.eval.every if recipe.eval else 0,
+        evaluator_builders=evaluator_builders(plan, recipe, target),
     )
 
 

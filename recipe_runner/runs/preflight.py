@@ -28,13 +28,16 @@ LIMITS = {
 Tree = dict[str, Any]
 
 
-def reduced(plan: Plan, directory: Path) -> tuple[Plan, list[str]]:
+def reduced(plan: Plan, directory: Path, steps: int) -> tuple[Plan, list[str]]:
     """Return the plan with sizes cut down and nothing logged elsewhere, and what was changed.
 
+    Methods that train get `steps`; the others have no steps to cut.
     The loop, the environment or data, the renderer, the loss and the execution stay as they are.
     """
     before = plan.recipe.model_dump(mode="json")
     after = _limited(before, _limits(before))
+    if "steps" in after:
+        after["steps"] = steps
     after["logging"] = {"dir": str(directory), "rollouts": plan.recipe.logging.rollouts}
     changes = list(_changes(before, after))
     return plan.model_copy(update={"recipe": parse_recipe(after)}), changes

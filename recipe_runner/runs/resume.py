@@ -17,6 +17,7 @@ the position that they really hold.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from recipe_runner.runs.directory import RunDirectory
@@ -26,6 +27,9 @@ Record = dict[str, Any]
 
 # The Cookbook's name of the checkpoint that ends a run.
 FINAL = "final"
+
+# method that has no checkpoints -> its file of one record for each step that is done
+_RECORDS = {"eval": "evaluations.jsonl"}
 
 # tinker_cookbook.supervised.train submits this many batches before it waits for the oldest
 # (`submit_ahead` = 1), and saves after submitting.
@@ -43,6 +47,8 @@ class Position:
 def align(run: RunDirectory, method: str) -> Position:
     """Cut metrics and checkpoints back to one consistent position, and return it."""
     metrics = read_json_lines(run.metrics_file)
+    if method in _RECORDS:
+        return _align_to_records(run, run.path / _RECORDS[method], metrics)
     checkpoints = read_json_lines(run.checkpoints_file)
     kept, position = _consistent(checkpoints, metrics, method)
     if run.checkpoints_file.exists():
@@ -50,6 +56,16 @@ def align(run: RunDirectory, method: str) -> Position:
     if run.metrics_file.exists():
         write_json_lines(run.metrics_file, [row for row in metrics if row["step"] < position.step])
     return position
+
+
+def _align_to_records(run: RunDirectory, records_file: Path, metrics: list[Record]) -> Position:
+    """Cut the metrics back to the steps that are on record as done; there are no checkpoints."""
+    records = read_json_lines(records_file)
+    if records_file.exists():
+        write_json_lines(records_file, records)
+    if run.metrics_file.exists():
+        write_json_lines(run.metrics_file, [row for row in metrics if row["step"] < len(records)])
+    return Position(len(records))
 
 
 def _consistent(

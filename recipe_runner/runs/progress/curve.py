@@ -39,6 +39,7 @@ HEADLINES = {
     "distill": Headline(
         "teacher_kl", "KL to the teacher", Headline("train/loss:sum", "loss of a batch")
     ),
+    "eval": Headline("score", "score"),
     "sdft": Headline("teacher_kl", "KL to the teacher"),
     "reinforce": Headline("sampler/episode_return", "return"),
     "rl": Headline("env/all/reward/total", "reward"),
