@@ -14,7 +14,7 @@ from recipe_runner.catalog.models import SHIPPED_MODEL
 # The shipped model's tokenizer has the markers of all these renderers; it was trained with the
 # first. It is nobody's hosted model, so no learning rate is recommended.
 SHIPPED_RENDERERS = ["qwen3_instruct", "role_colon", "llama3"]
-SHIPPED_CONTEXT = 2048
+SHIPPED_CONTEXT = 4096
 
 
 def _model_attributes() -> dict[str, Any]:

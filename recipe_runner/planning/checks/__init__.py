@@ -9,11 +9,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from recipe_runner.language import Diagnostic, LoadedRecipe, RecipeError, load
+from recipe_runner.planning.checks.distill import check_distill
 from recipe_runner.planning.checks.evaluators import check_eval
+from recipe_runner.planning.checks.limits import check_limits
 from recipe_runner.planning.checks.model import check_model
 from recipe_runner.planning.checks.reinforce import check_reinforce
 from recipe_runner.planning.checks.rl import check_rl
+from recipe_runner.planning.checks.sdft import check_sdft
 from recipe_runner.planning.checks.sft import check_sft
+from recipe_runner.planning.checks.silenced import without_silenced
 from recipe_runner.planning.checks.training import check_training
 from schemas.common import ModelKeys, TrainingKeys
 
@@ -21,9 +25,11 @@ Check = Callable[[LoadedRecipe], Iterator[Diagnostic]]
 
 # method -> the checks of it alone
 OF_METHOD: dict[str, Check] = {
+    "distill": check_distill,
     "eval": check_eval,
     "reinforce": check_reinforce,
     "rl": check_rl,
+    "sdft": check_sdft,
     "sft": check_sft,
 }
 
@@ -73,8 +79,9 @@ def _check_own(loaded: LoadedRecipe) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     if isinstance(recipe, ModelKeys):
         found += check_model(loaded, recipe)
+        found += check_limits(loaded, recipe)
     if isinstance(recipe, TrainingKeys):
         found += check_training(loaded, recipe)
     if recipe.method in OF_METHOD:
         found += OF_METHOD[recipe.method](loaded)
-    return found
+    return without_silenced(found)
