@@ -28,6 +28,9 @@ class GenerateRecipe(ModelKeys):
         "replies without a match are left out.",
         examples=[r"Final Answer: (\w+)"],
     )
+    num_prompts: Count | None = Field(
+        default=None, description="Answer only the first N prompts; none: all."
+    )
     samples_per_prompt: Count = Field(default=1, description="Replies to each prompt.")
     sampling: Sampling
     output: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.jsonl$")] = Field(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, UndefinedError, nodes
+from jinja2 import StrictUndefined, Template, TemplateError, UndefinedError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 MAX_TEMPLATE = 2000
@@ -94,6 +94,25 @@ def evaluate(source: str, scope: Mapping[str, Any]) -> Any:
         raise TemplateFault(f"this template fails: {error}") from error
     except (RecursionError, MemoryError, SyntaxError) as error:
         raise TemplateFault("this template is nested too deeply") from error
+
+
+def fill_in(source: str, **texts: str) -> str:
+    """Return a template that was left for later with its names filled in by texts of any length.
+
+    Raises:
+        TemplateFault: it cannot be read, or uses what is not allowed.
+    """
+    try:
+        return _checked_template(source, frozenset(texts)).render(**texts)
+    except TemplateError as error:
+        raise TemplateFault(f"cannot read this template: {error.message}") from error
+
+
+@lru_cache(maxsize=8)
+def _checked_template(source: str, names: frozenset[str]) -> Template:
+    environment = _environment()
+    _check(environment.parse(source), set(names))
+    return environment.from_string(source)
 
 
 def names_in(source: str) -> set[str]:
