@@ -36,6 +36,10 @@ _RECORDS = {"eval": "evaluations.jsonl"}
 _SFT_BATCHES_AHEAD = 1
 
 
+# Methods whose metrics follow from what is on record: their loops write the rows that are missing.
+_DERIVED_METRICS = ("generate",)
+
+
 @dataclass(frozen=True)
 class Position:
     """Where a run continues: the number of steps done, and whether nothing is left to do."""
@@ -47,6 +51,11 @@ class Position:
 def align(run: RunDirectory, method: str) -> Position:
     """Cut metrics and checkpoints back to one consistent position, and return it."""
     metrics = read_json_lines(run.metrics_file)
+    if method in _DERIVED_METRICS:
+        logged = _steps_logged(metrics)
+        if run.metrics_file.exists():
+            write_json_lines(run.metrics_file, metrics[:logged])
+        return Position(logged)
     if method in _RECORDS:
         return _align_to_records(run, run.path / _RECORDS[method], metrics)
     checkpoints = read_json_lines(run.checkpoints_file)

@@ -12,6 +12,7 @@ from recipe_runner.language import Diagnostic, LoadedRecipe, RecipeError, load
 from recipe_runner.planning.checks.distill import check_distill
 from recipe_runner.planning.checks.evaluators import check_eval
 from recipe_runner.planning.checks.limits import check_limits
+from recipe_runner.planning.checks.generate import check_generate
 from recipe_runner.planning.checks.model import check_model
 from recipe_runner.planning.checks.reinforce import check_reinforce
 from recipe_runner.planning.checks.rl import check_rl
@@ -27,6 +28,7 @@ Check = Callable[[LoadedRecipe], Iterator[Diagnostic]]
 OF_METHOD: dict[str, Check] = {
     "distill": check_distill,
     "eval": check_eval,
+    "generate": check_generate,
     "reinforce": check_reinforce,
     "rl": check_rl,
     "sdft": check_sdft,

@@ -33,14 +33,27 @@ class Headline:
         return candidate or self
 
 
-_TEST_LABELS = {"test/env/all/reward/total": "test reward", "test/nll": "test loss"}
+_TEST_LABELS = {
+    "test/env/all/reward/total": "test reward",
+    "test/nll": "test loss",
+    "test/teacher_kl": "test KL",
+}
 
 HEADLINES = {
     "distill": Headline(
         "teacher_kl", "KL to the teacher", Headline("train/loss:sum", "loss of a batch")
     ),
     "eval": Headline("score", "score"),
-    "sdft": Headline("teacher_kl", "KL to the teacher"),
+    "generate": Headline("replies/kept_frac", "replies kept"),
+    "sdft": Headline(
+        "sdft/forward_kl_mean",
+        "KL to the teacher",
+        Headline(
+            "sdft/reverse_kl_mean",
+            "KL to the teacher",
+            Headline("sdft/mean_advantage", "the teacher's lead"),
+        ),
+    ),
     "reinforce": Headline("sampler/episode_return", "return"),
     "rl": Headline("env/all/reward/total", "reward"),
     "sft": Headline("train_mean_nll", "loss"),
