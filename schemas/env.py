@@ -26,6 +26,16 @@ class EnvEval(RecipeModel):
     size: Count = Field(description="Number of problems, from a seed range of their own.")
 
 
+GemWrapper = Literal[
+    "python_tool",
+    "python_tool_no_int_reward",
+    "python_tool_no_int_reward_last_line_error",
+    "concat",
+    "concat_with_action",
+    "concat_chat",
+]
+
+
 class GemEnv(RecipeModel):
     """A GEM environment, by its id."""
 
@@ -43,14 +53,20 @@ class GemEnv(RecipeModel):
         description="boxed (asks for \\boxed{}), none, or a template with {{ observation }}.",
         examples=["boxed", "none", "Solve: {{ observation }}"],
     )
-    wrappers: list[NonEmpty] = Field(
-        default=[], description="GEM's observation wrappers, innermost first."
+    wrappers: list[GemWrapper] = Field(
+        default=[],
+        description="GEM's wrappers, innermost first: the Python tool, then what builds prompts.",
+        examples=[["concat"], ["python_tool", "concat_chat"]],
     )
     max_turns: Count | None = Field(
         default=None, description="Turns after which an episode is cut off; none: the game's own."
     )
     dataset: FilePath | None = Field(
         default=None, description="A local data file in place of the hub's data set."
+    )
+    allow_unsafe_execution: bool = Field(
+        default=False,
+        description="Run the programs of the Python tool without isolation where there is none.",
     )
     eval: EnvEval | None = Field(default=None, description="Evaluation on problems kept apart.")
 

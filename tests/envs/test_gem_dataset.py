@@ -97,7 +97,7 @@ def test_a_data_set_without_steps_goes_once_through(builder: Make, run: Make) ->
         ("game:GuessTheNumber-v0", {}, "no environment"),
         ("rg:chain_sum", {"kwargs": {"max_term": 2}}, "does not take 'max_term'; it takes .*terms"),
         ("rg:chain_sum", {"kwargs": {"max_terms": 0}}, "does not start: AssertionError"),
-        ("game:Sudoku-v0-easy", {"wrappers": ("concta",)}, "wrappers are concat, concat_with"),
+        ("game:Sudoku-v0-easy", {"wrappers": ("concta",)}, "wrappers are concat, concat_chat"),
         ("rg:chain_sum", {"wrappers": ("concat",)}, "no effect"),
         ("rg:chain_sum", {"dataset": SAMPLE}, "no effect"),
         ("rg:chain_sum", {"prompt": "Solve."}, "template with {{ observation }}"),

@@ -30,7 +30,8 @@ from recipe_runner.envs.gem.problems import load_hub, load_local
 from recipe_runner.envs.gem.prompts import check_prompt
 from recipe_runner.envs.gem.protocol import EnvSpec, Kind
 from recipe_runner.envs.gem.workers import EpisodeError, missing_gem, shared_pool
-from recipe_runner.envs.gem.wrappers import check_wrappers
+from recipe_runner.envs.gem.wrappers import check_wrappers, tool_of
+from recipe_runner.isolation import IsolationUnavailable, run_python_async
 
 _DATASET_KWARGS = frozenset({"use_mp", "question_key", "answer_key", "split"})
 """Settings of a data-set environment that say how it is loaded or run here, not what it asks."""
@@ -50,7 +51,8 @@ class GemDatasetBuilder(RLDatasetBuilder):
             `use_mp` of `math` is accepted and has no effect: grading always runs in worker
             processes that all episodes share, and stops after two seconds of processor time.
         prompt: `boxed`, `none`, or a Jinja template with `{{ observation }}`, for the first turn.
-        wrappers: names of gem's observation wrappers; see `wrappers`.
+        wrappers: names of gem's wrappers; see `wrappers`.
+        allow_unsafe: run the programs of a tool without isolation where there is none.
         max_turns: replies after which an episode ends; None: the environment's own limit.
         dataset: a local JSONL, CSV or Parquet file in place of the hub's.
         num_batches: None: the data set once through.
@@ -71,9 +73,12 @@ class GemDatasetBuilder(RLDatasetBuilder):
     num_batches: int | None
     seed: int
     eval_size: int = 0
+    allow_unsafe: bool = False
 
     async def __call__(self) -> tuple[RLDataset, RLDataset | None]:
         facts = self._checked_facts()
+        if tool_of(self.wrappers) is not None:
+            await _try_isolation(allow_unsafe=self.allow_unsafe)
         kind = _kind(facts)
         train_items, eval_items = await self._items(kind, facts)
         settings = self._settings(kind)
@@ -114,13 +119,13 @@ class GemDatasetBuilder(RLDatasetBuilder):
         return facts
 
     def _settings(self, kind: Kind) -> EpisodeSettings:
-        if kind != "game" and self.wrappers:
+        if kind != "game" and self.wrappers and tool_of(self.wrappers) is None:
             raise ValueError(f"wrappers have no effect on {self.env_id}: it has a single turn")
         if kind != "math" and self.dataset is not None:
             raise ValueError(f"env.dataset has no effect on {self.env_id}: it makes its problems")
         kwargs = {key: value for key, value in self.kwargs.items() if key not in _DATASET_KWARGS}
         return EpisodeSettings(
-            spec=EnvSpec(kind, self.env_id, kwargs, self.wrappers),
+            spec=EnvSpec(kind, self.env_id, kwargs, self.wrappers, self.allow_unsafe),
             prompt=self.prompt,
             max_turns=self.max_turns,
             model_name=self.model_name,
@@ -151,12 +156,20 @@ class GemDatasetBuilder(RLDatasetBuilder):
         """Open an episode, and for a data set have a reply graded."""
         try:
             opening = await open_item(spec, item)
-            if spec.kind == "math":
+            if spec.kind == "math" and tool_of(spec.wrappers) is None:
                 await shared_pool().step(opening.state, "\\boxed{0}")
         except EpisodeError as error:
             note = f"; {facts.note}" if facts.note else ""
             message = f"{self.env_id} does not start: {error}{note}"
             raise (ValueError if facts.offline else EnvironmentUnavailable)(message) from error
+
+
+async def _try_isolation(*, allow_unsafe: bool) -> None:
+    """Run an empty program as the tool will run the model's."""
+    try:
+        await run_python_async("", allow_unsafe=allow_unsafe)
+    except IsolationUnavailable as error:
+        raise EnvironmentUnavailable(str(error)) from error
 
 
 def _kind(facts: GemFacts) -> Kind:

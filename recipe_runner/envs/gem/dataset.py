@@ -16,6 +16,7 @@ from recipe_runner.envs.gem.env import GemEnv
 from recipe_runner.envs.gem.items import Item, ItemSource, Problem
 from recipe_runner.envs.gem.protocol import EnvSpec, Opening, open_problem
 from recipe_runner.envs.gem.workers import EpisodeError, shared_pool
+from recipe_runner.envs.gem.wrappers import prompt_of, tool_of
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,10 @@ class EpisodeSettings:
     max_turns: int | None
     model_name: str
     renderer_name: str
+
+    @property
+    def single_turn(self) -> bool:
+        return self.spec.kind != "game" and tool_of(self.spec.wrappers) is None
 
     @property
     def tags(self) -> list[str]:
@@ -56,8 +61,9 @@ class GemGroupBuilder(EnvGroupBuilder):
                 renderer=renderer_for(settings.model_name, settings.renderer_name),
                 prompt=settings.prompt,
                 max_turns=settings.max_turns,
-                single_turn=settings.spec.kind != "game",
-                one_message=bool(settings.spec.wrappers),
+                single_turn=settings.single_turn,
+                one_message=prompt_of(settings.spec.wrappers) is not None,
+                has_tool=tool_of(settings.spec.wrappers) is not None,
             )
             for _ in range(self.group_size)
         ]
@@ -74,7 +80,9 @@ class GemGroupBuilder(EnvGroupBuilder):
 
 async def open_item(spec: EnvSpec, item: Item) -> Opening:
     if isinstance(item, Problem):
-        return open_problem(item.question, item.answer)
+        if tool_of(spec.wrappers) is None:
+            return open_problem(item.question, item.answer)
+        return await shared_pool().start_problem(spec, item.question, item.answer)
     return await shared_pool().start(spec, item.seed)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import tinker
 from tinker_cookbook import renderers
@@ -23,6 +24,7 @@ from tinker_cookbook.rl.types import (
 from tinker_cookbook.utils import logtree
 from tinker_cookbook.utils.logtree_formatters import ConversationFormatter
 
+from recipe_runner.envs.gem.continuing import as_continued
 from recipe_runner.envs.gem.prompts import render_prompt
 from recipe_runner.envs.gem.protocol import Opening, Turn
 from recipe_runner.envs.gem.workers import EpisodeError, EpisodeTimeout, shared_pool
@@ -39,7 +41,8 @@ class GemEnv(Env):
     `env_error` and `env_timeout` count these. Rewards of earlier turns stay.
 
     Metrics, each turn: `parse_clean`, `env_error`, `env_timeout`; where one turn is all there is,
-    also `correct` (full reward). The last turn has `stop/<reason>`.
+    also `correct` (full reward); where there is a tool, also `tool_use`. The last turn has
+    `stop/<reason>`.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class GemEnv(Env):
         max_turns: int | None,
         single_turn: bool,
         one_message: bool,
+        has_tool: bool,
     ) -> None:
         """one_message: each observation already holds the episode so far (see `wrappers`)."""
         self._opening = opening
@@ -59,9 +63,11 @@ class GemEnv(Env):
         self._max_turns = max_turns
         self._single_turn = single_turn
         self._one_message = one_message
+        self._has_tool = has_tool
         self._state = b""
         self._turns = 0
         self._conversation: list[Message] = []
+        self._seen: list[int] = []
         self._unlogged: list[Message] = []
 
     @property
@@ -82,10 +88,11 @@ class GemEnv(Env):
             )
         self._state = self._opening.state
         observation = _with_board(self._opening.observation, self._opening.board)
-        return self._observe(render_prompt(self._prompt, observation)), self.stop_condition
+        return self._observe("user", render_prompt(self._prompt, observation)), self.stop_condition
 
     async def step(self, action: Action, *, extra: ActionExtra | None = None) -> StepResult:
         self._turns += 1
+        self._seen += action
         message, termination = self._renderer.parse_response(action)
         self._unlogged.append(message)
         if not termination.is_clean:
@@ -108,27 +115,30 @@ class GemEnv(Env):
         return StopReason.MAX_TURNS if out_of_turns else StopReason.COMPLETED
 
     def _go_on(self, message: Message, turn: Turn) -> StepResult:
-        self._log(turn.reward, {})
+        metrics = self._metrics(turn.reward, {"tool_use": 1.0} if turn.tool else {})
+        self._log(turn.reward, metrics)
         self._state = turn.state
         observation = _with_board(turn.observation, turn.board)
         if self._one_message:
             self._conversation = []
             observation = render_prompt(self._prompt, observation)
         else:
-            self._conversation.append(message)
+            self._conversation.append(_played(message, turn))
         return StepResult(
             reward=turn.reward,
             episode_done=False,
-            next_observation=self._observe(observation),
+            next_observation=self._observe("tool" if turn.tool else "user", observation),
             next_stop_condition=self.stop_condition,
-            metrics=self._metrics(turn.reward, {}),
+            metrics=metrics,
         )
 
-    def _observe(self, text: str) -> Observation:
-        message: Message = {"role": "user", "content": text}
+    def _observe(self, role: str, text: str) -> Observation:
+        message: Message = {"role": role, "content": text}
         self._conversation.append(message)
         self._unlogged.append(message)
-        return self._renderer.build_generation_prompt(self._conversation)
+        rendered = self._renderer.build_generation_prompt(self._conversation).to_ints()
+        self._seen = as_continued(self._seen, rendered, self._renderer)
+        return tinker.ModelInput.from_ints(self._seen)
 
     def _end(
         self, reward: float, metrics: Metrics, reason: StopReason | None, logs: Logs | None = None
@@ -151,6 +161,8 @@ class GemEnv(Env):
         metrics: Metrics = {"parse_clean": 1.0, "env_error": 0.0, "env_timeout": 0.0}
         if self._single_turn:
             metrics["correct"] = float(reward >= 1.0)
+        if self._has_tool:
+            metrics["tool_use"] = 0.0
         return {**metrics, **changes}
 
     def _log(self, reward: float, metrics: Metrics) -> None:
@@ -167,6 +179,13 @@ class GemEnv(Env):
 def _log_messages(title: str, messages: Sequence[Message]) -> None:
     with logtree.scope_header(title):
         logtree.log_formatter(ConversationFormatter(messages=list(messages)))
+
+
+def _played(message: Message, turn: Turn) -> Message:
+    """Return the reply as the next prompt has it: up to the end of the program that was run."""
+    if turn.played in (None, renderers.get_text_content(message)):
+        return message
+    return {**message, "content": cast(str, turn.played)}
 
 
 def _with_board(observation: str, board: str) -> str:

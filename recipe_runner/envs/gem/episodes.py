@@ -1,5 +1,5 @@
-"""Episodes as GEM plays them: the code that runs in a worker process, and the only place that
-imports gem.
+"""Episodes as GEM plays them: the code that runs in a worker process. gem is imported here and in
+`tools` alone.
 
 GEM seeds and draws from the global `random` and `numpy.random`, in `reset` and, in 2048 and
 Minesweeper, in `step`. Here an episode's random state travels with it.
@@ -12,7 +12,7 @@ import pickle
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import gem
@@ -23,7 +23,8 @@ from gem.utils.parsing import extract_last_boxed_answer
 from gem.wrappers.observation_wrapper import ObservationWrapper
 
 from recipe_runner.envs.gem.protocol import Answer, EnvSpec, Opening, ProblemEpisode, Turn
-from recipe_runner.envs.gem.wrappers import WRAPPERS
+from recipe_runner.envs.gem.tools import SingleTurn, with_tool
+from recipe_runner.envs.gem.wrappers import PROMPTS, prompt_of, tool_of
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class _ReasoningEpisode:
 
 
 @dataclass(frozen=True)
-class _GameEpisode:
+class _EnvEpisode:
     env: Any
     random_state: tuple[Any, ...]
     numpy_state: Any
@@ -50,21 +51,40 @@ def start(spec: EnvSpec, seed: int) -> Opening:
     return _start_game(spec, seed)
 
 
+def start_problem(spec: EnvSpec, question: str, answer: Answer) -> Opening:
+    """Open an episode of a problem that is played with a tool."""
+    return _start_env(spec, SingleTurn(question, partial(_grade_problem, answer)), seed=0)
+
+
 def _start_reasoning(spec: EnvSpec, seed: int) -> Opening:
     name = spec.env_id.removeprefix("rg:")
     _seed_global(seed)
     entry = reasoning_gym.create_dataset(name, size=1, seed=seed, **spec.kwargs)[0]
     episode = _ReasoningEpisode(name, json.dumps(spec.kwargs, sort_keys=True), entry)
+    if tool_of(spec.wrappers) is not None:
+        env = SingleTurn(entry["question"], partial(_score_reasoning, episode))
+        return _start_env(spec, env, seed)
     return Opening(entry["question"], "", pickle.dumps(episode))
 
 
 def _start_game(spec: EnvSpec, seed: int) -> Opening:
     env = pickle.loads(_pristine_game(spec.env_id, json.dumps(spec.kwargs, sort_keys=True)))
-    for name in spec.wrappers:
-        env = ObservationWrapper(env, **WRAPPERS[name])
+    return _start_env(spec, env, seed)
+
+
+def _start_env(spec: EnvSpec, env: Any, seed: int) -> Opening:
+    tool, prompt = tool_of(spec.wrappers), prompt_of(spec.wrappers)
+    if tool is not None:
+        env = with_tool(env, tool, allow_unsafe=spec.allow_unsafe)
+    if prompt is not None:
+        env = ObservationWrapper(env, **PROMPTS[prompt])
     observation, info = env.reset(seed=seed)
-    board = "" if spec.wrappers else info.get("suffix", "")
-    return Opening(observation, board, _save_game(env))
+    return Opening(observation, _board(env, info), _save(env))
+
+
+def _board(env: Any, info: dict[str, Any]) -> str:
+    """Return the board, unless a wrapper has put it into the observation."""
+    return "" if isinstance(env, ObservationWrapper) else info.get("suffix", "")
 
 
 @cache
@@ -110,18 +130,26 @@ def _scorer(name: str, settings: str) -> Callable[..., float]:
     return dataset.score_answer
 
 
-def _play(episode: _GameEpisode, reply: str) -> Turn:
+def _play(episode: _EnvEpisode, reply: str) -> Turn:
     random.setstate(episode.random_state)
     np.random.set_state(episode.numpy_state)
-    observation, reward, terminated, truncated, info = episode.env.step(reply)
+    env = episode.env
+    observation, reward, terminated, truncated, info = env.step(reply)
     done = bool(terminated or truncated)
-    board = "" if isinstance(episode.env, ObservationWrapper) else info.get("suffix", "")
-    state = b"" if done else _save_game(episode.env)
-    return Turn(observation, board, float(reward), done, bool(truncated), state)
+    return Turn(
+        observation,
+        _board(env, info),
+        float(reward),
+        done,
+        bool(truncated),
+        state=b"" if done else _save(env),
+        played=info.get("parsed_action"),
+        tool="tool_type" in info,
+    )
 
 
-def _save_game(env: Any) -> bytes:
-    return pickle.dumps(_GameEpisode(env, random.getstate(), np.random.get_state()))
+def _save(env: Any) -> bytes:
+    return pickle.dumps(_EnvEpisode(env, random.getstate(), np.random.get_state()))
 
 
 def _seed_global(seed: int) -> None:
@@ -129,4 +157,8 @@ def _seed_global(seed: int) -> None:
     np.random.seed(seed)
 
 
-JOBS: dict[str, Callable[..., Any]] = {"start": start, "step": step}
+JOBS: dict[str, Callable[..., Any]] = {
+    "start": start,
+    "start_problem": start_problem,
+    "step": step,
+}

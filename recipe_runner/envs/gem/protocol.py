@@ -24,13 +24,15 @@ class EnvSpec:
 
     Attributes:
         kwargs: for `rg` the settings of the reasoning_gym dataset, for `game` the constructor's.
-        wrappers: names from `wrappers.WRAPPERS`, the innermost first.
+        wrappers: names that `wrappers.check_wrappers` accepts, the innermost first.
+        allow_unsafe: run the programs of a tool without isolation where there is none.
     """
 
     kind: Kind
     env_id: str
     kwargs: dict[str, Any]
     wrappers: tuple[str, ...] = ()
+    allow_unsafe: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,13 @@ def open_problem(question: str, answer: Answer) -> Opening:
 
 @dataclass(frozen=True)
 class Turn:
-    """What a reply led to; `truncated` means that the environment's own turn limit ended it."""
+    """What a reply led to.
+
+    Attributes:
+        truncated: the environment's own turn limit ended it.
+        played: the part of the reply that counts, where that is not all of it.
+        tool: whether the observation is what a tool gave.
+    """
 
     observation: str
     board: str
@@ -69,13 +77,15 @@ class Turn:
     done: bool
     truncated: bool
     state: bytes
+    played: str | None = None
+    tool: bool = False
 
 
 @dataclass(frozen=True)
 class Job:
     """One call of a worker; `cpu_seconds` is how much processor time it may use."""
 
-    name: Literal["start", "step"]
+    name: Literal["start", "start_problem", "step"]
     arguments: tuple[Any, ...]
     cpu_seconds: float
 

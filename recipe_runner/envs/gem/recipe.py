@@ -16,6 +16,7 @@ def builder(env: GemEnv, rollouts: Rollouts) -> GemDatasetBuilder:
         wrappers=tuple(env.wrappers),
         max_turns=env.max_turns,
         dataset=env.dataset,
+        allow_unsafe=env.allow_unsafe_execution,
         eval_size=env.eval.size if env.eval else 0,
         model_name=rollouts.model_name,
         renderer_name=rollouts.renderer_name,

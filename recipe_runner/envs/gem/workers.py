@@ -16,7 +16,7 @@ from multiprocessing.connection import Pipe
 from typing import Any
 
 from recipe_runner.envs import EnvironmentUnavailable
-from recipe_runner.envs.gem.protocol import EnvSpec, Failure, Job, Opening, Turn
+from recipe_runner.envs.gem.protocol import Answer, EnvSpec, Failure, Job, Opening, Turn
 
 START_CPU_SECONDS = 30.0
 """For a reset. Half a second is slow, but some of Sokoban's 8×8 rooms take minutes to find."""
@@ -143,6 +143,9 @@ class WorkerPool:
 
     async def start(self, spec: EnvSpec, seed: int) -> Opening:
         return await self._call(Job("start", (spec, seed), START_CPU_SECONDS))
+
+    async def start_problem(self, spec: EnvSpec, question: str, answer: Answer) -> Opening:
+        return await self._call(Job("start_problem", (spec, question, answer), START_CPU_SECONDS))
 
     async def step(self, state: bytes, reply: str) -> Turn:
         return await self._call(Job("step", (state, reply), STEP_CPU_SECONDS))
