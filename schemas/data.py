@@ -52,7 +52,8 @@ class ComparisonsData(RecipeModel):
 class PromptsData(RecipeModel):
     """A JSONL file of prompts, one {"prompt": text} or {"messages": […]} a line.
 
-    `answer` beside it is the demonstration that `sdft` learns from.
+    Messages end with the user's. `answer` beside the prompt is the demonstration that `sdft` learns
+    from.
     """
 
     kind: Literal["prompts"]
@@ -69,10 +70,14 @@ class HuggingFaceData(RecipeModel):
         "or a hub id.",
         examples=["no_robots", "allenai/tulu-3-sft-mixture"],
     )
-    config: NonEmpty | None = Field(default=None, description="Configuration of the hub data set.")
+    config: NonEmpty | None = Field(
+        default=None,
+        description="Configuration of the hub data set; of sciknoweval: its domain.",
+    )
     split: NonEmpty = Field(default="train", description="Split of the hub data set.")
     messages_column: NonEmpty = Field(
-        default="messages", description="Column that holds the conversation."
+        default="messages",
+        description="Column that holds the conversation, or for prompts also a text.",
     )
     test_size: Cadence = Field(
         default=0, description="Number of conversations held out for the test loss."
@@ -95,3 +100,10 @@ Data = Annotated[
     ConversationsData | ComparisonsData | PromptsData | HuggingFaceData | CustomData,
     Field(discriminator="kind"),
 ]
+
+
+def holds_comparisons(data: Data) -> bool:
+    """Whether a data section is about comparisons, in a file or by the Cookbook's name."""
+    if isinstance(data, HuggingFaceData):
+        return data.dataset in COOKBOOK_COMPARISONS
+    return isinstance(data, ComparisonsData)

@@ -12,26 +12,34 @@ from schemas.data import Data
 from schemas.loss import Loss
 from schemas.optimizer import Optimizer
 from schemas.sampling import Rollout
+from schemas.sft import TrainOn
 
 
 class Teacher(RecipeModel):
-    model: ModelName = Field(description="A Tinker model id.")
+    model: ModelName = Field(
+        description="A Tinker model id whose tokenizer is the student's.",
+        examples=["Qwen/Qwen3.5-9B"],
+    )
     load_from: Checkpoint | None = Field(default=None, description="Its checkpoint; none: base.")
 
 
 class TeacherWithData(Teacher):
     data: Data = Field(description="What the student learns from this teacher.")
     groups_per_batch: Count | None = Field(
-        default=None, description="Prompts of a step that go to this teacher; none: as the rollout."
+        default=None,
+        description="on_policy: prompts of a step that go to this teacher; none: as in rollout.",
+    )
+    weight: Annotated[float, Field(gt=0)] = Field(
+        default=1.0, description="off_policy: this teacher's share of batch_size, next to others'."
     )
 
 
 class DistillKl(RecipeModel):
-    coef: Annotated[float, Field(ge=0)] = Field(
+    coef: Annotated[float, Field(gt=0)] = Field(
         default=1.0, description="Weight of the KL against the teacher."
     )
     discount: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.0, description="Discount over positions."
+        default=0.0, description="Discount over the positions after a token; 0: its own KL alone."
     )
     post_update: bool = Field(
         default=False, description="Also measure the KL of each update, at one more pass."
@@ -59,7 +67,9 @@ class DistillRecipe(TrainingKeys):
         description="{model, load_from}, or a list of them with `data` for each."
     )
     data: Data | None = Field(default=None, description="Needed where there is one teacher.")
-    rollout: Rollout | None = Field(default=None, description="Needed where mode is on_policy.")
+    rollout: Rollout | None = Field(
+        default=None, description="on_policy: what the student samples in a step; needed there."
+    )
     loss: Loss = Field(
         default="importance_sampling", description="on_policy: a loss's name, or {name, config}."
     )
@@ -68,8 +78,23 @@ class DistillRecipe(TrainingKeys):
         default=1, description="on_policy: optimizer steps that a batch is split into."
     )
     batch_size: Count = Field(default=64, description="off_policy: conversations in one step.")
-    max_length: Count = Field(default=16384, description="off_policy: tokens of a conversation.")
+    max_length: Count = Field(
+        default=16384, description="off_policy: tokens after which a conversation is cut off."
+    )
+    train_on: TrainOn = Field(
+        default="all_assistant_messages", description="off_policy: which tokens are learned."
+    )
     top_k: Count = Field(
         default=20, description="off_policy: the teacher's likeliest tokens at each position."
     )
     optimizer: Optimizer = Field(default_factory=Optimizer)
+
+
+def teachers_of(recipe: DistillRecipe) -> list[TeacherWithData]:
+    """Return the teachers, one too, each with what is learned from it."""
+    if isinstance(recipe.teacher, list):
+        return recipe.teacher
+    if recipe.data is None:
+        return []
+    one = recipe.teacher
+    return [TeacherWithData(model=one.model, load_from=one.load_from, data=recipe.data)]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from recipe_runner.language import Diagnostic, LoadedRecipe, RecipeError, load
 from recipe_runner.planning.checks.distill import check_distill
+from recipe_runner.planning.checks.dpo import check_dpo
 from recipe_runner.planning.checks.evaluators import check_eval
 from recipe_runner.planning.checks.limits import check_limits
 from recipe_runner.planning.checks.generate import check_generate
@@ -27,6 +28,7 @@ Check = Callable[[LoadedRecipe], Iterator[Diagnostic]]
 # method -> the checks of it alone
 OF_METHOD: dict[str, Check] = {
     "distill": check_distill,
+    "dpo": check_dpo,
     "eval": check_eval,
     "generate": check_generate,
     "reinforce": check_reinforce,

@@ -10,6 +10,7 @@ from schemas.data import COOKBOOK_DATASETS, Data, HuggingFaceData
 
 # What the Cookbook's own data-set builders decide themselves.
 _FIXED_BY_THE_COOKBOOK = ("config", "split", "messages_column", "test_size")
+_LEFT_TO_THE_RECIPE = {("sciknoweval", "config")}
 
 
 def check_data(
@@ -18,6 +19,7 @@ def check_data(
     *,
     kinds: Sequence[str],
     named: Sequence[str],
+    hub_ids: bool = True,
     path: str = "data",
 ) -> Iterator[Diagnostic]:
     """Yield what is wrong with a data section for its method.
@@ -25,6 +27,7 @@ def check_data(
     Args:
         kinds: the values of `kind` that the method takes.
         named: the Cookbook's data sets that hold what the method needs.
+        hub_ids: whether it takes other data sets of the hub.
         path: where the section is.
     """
     method = loaded.recipe.method
@@ -35,18 +38,20 @@ def check_data(
             f"`method: {method}` takes no {data.kind}",
             hint=f"one of {', '.join(kinds)}",
         )
-    if not isinstance(data, HuggingFaceData) or data.dataset not in COOKBOOK_DATASETS:
+    if not isinstance(data, HuggingFaceData):
+        return
+    if data.dataset not in COOKBOOK_DATASETS and hub_ids:
         return
     if data.dataset not in named:
         yield loaded.diagnostic(
             f"{path}.dataset",
             "value",
             f"{data.dataset} does not hold what `method: {method}` learns from",
-            hint=f"one of {', '.join(named)}, or a hub id",
+            hint=f"one of {', '.join(named)}{', or a hub id' if hub_ids else ''}",
         )
         return
     for key in _FIXED_BY_THE_COOKBOOK:
-        if key in data.model_fields_set:
+        if key in data.model_fields_set and (data.dataset, key) not in _LEFT_TO_THE_RECIPE:
             yield no_effect(
                 loaded,
                 f"{path}.{key}",

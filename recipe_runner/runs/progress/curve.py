@@ -36,6 +36,8 @@ class Headline:
 _TEST_LABELS = {
     "test/env/all/reward/total": "test reward",
     "test/nll": "test loss",
+    "test/accuracy": "test accuracy",
+    "win_rate": "win rate",
     "test/teacher_kl": "test KL",
 }
 
@@ -43,6 +45,7 @@ HEADLINES = {
     "distill": Headline(
         "teacher_kl", "KL to the teacher", Headline("train/loss:sum", "loss of a batch")
     ),
+    "dpo": Headline("dpo_loss", "DPO loss"),
     "eval": Headline("score", "score"),
     "generate": Headline("replies/kept_frac", "replies kept"),
     "sdft": Headline(
