@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "envs": ("recipe_runner.cli.envs:envs", "List the environments, with what each needs."),
     "init": ("recipe_runner.cli.init:init", "Write a commented recipe to start from."),
     "migrate": ("recipe_runner.cli.migrate:migrate", "Rewrite recipes of an earlier version."),
+    "doctor": ("recipe_runner.cli.doctor:doctor", "Look at what this machine has and lacks."),
     "schema": ("recipe_runner.cli.schema:schema", "Print the JSON Schema of recipes."),
 }
 RUN = "recipe_runner.cli.run:run"
