@@ -7,17 +7,20 @@ from tinker_cookbook.rl.train import AsyncConfig, Config, KLReferenceConfig, Str
 from recipe_runner.compile.evaluators import evaluator_builders
 from recipe_runner.compile.job import Target
 from recipe_runner.compile.shared import shared_fields
-from recipe_runner.envs import Rollouts, dataset_builder, env_evaluators
+from recipe_runner.envs import Rollouts, dataset_builder, env_evaluators, rollout_strategy
+from recipe_runner.loops.gspo import GspoConfig
 from recipe_runner.planning.plan import Plan
 from schemas.env import GemEnv
 from schemas.loss import loss_config, loss_name
 from schemas.rl import RlRecipe
 
-ENTRY = "tinker_cookbook.rl.train:main"
+ENTRY = {
+    Config: "tinker_cookbook.rl.train:main",
+    GspoConfig: "recipe_runner.loops.gspo:main",
+}
 
 # Fields of the Cookbook's config that recipes do not expose, and why.
 UNEXPOSED = {
-    "rollout_error_tolerance": "an environment's errors are ended episodes, counted by the env",
     "termination": "the Cookbook's default for the model",
     "span_chart_every": "needs plotly; the spans are in timing_spans.jsonl all the same",
     "rolling_ttl_seconds": "a safety net behind explicit deletion; the Cookbook's two hours",
@@ -29,7 +32,8 @@ def config(plan: Plan, target: Target) -> Config:
     recipe = plan.recipe
     assert isinstance(recipe, RlRecipe)
     rollouts = _rollouts(plan, recipe, target)
-    return Config(
+    config_class = GspoConfig if loss_name(recipe.loss) == "gspo" else Config
+    return config_class(
         **shared_fields(plan, target),
         dataset_builder=dataset_builder(recipe.env, rollouts),
         max_tokens=recipe.rollout.max_tokens,
@@ -49,6 +53,7 @@ def config(plan: Plan, target: Target) -> Config:
         remove_constant_reward_groups=recipe.drop_constant_groups,
         async_config=_async_config(recipe),
         stream_minibatch_config=_stream_config(recipe),
+        rollout_error_tolerance=rollout_strategy(recipe.env, rollouts),
         num_groups_to_log=recipe.logging.rollouts,
         rollout_json_export=recipe.logging.rollouts > 0,
     )

@@ -21,9 +21,16 @@ def _load(name: str) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_model() -> ModuleType:
+    """The module that makes throwaway models."""
+    return _load("tiny_model")
+
+
+@pytest.fixture(scope="session")
+def tiny_model_dir(tiny_model: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with config.json, model.safetensors and a byte tokenizer, made once."""
-    return _load("tiny_model").write_model(tmp_path_factory.mktemp("tiny-model"))
+    directory: Path = tiny_model.write_model(tmp_path_factory.mktemp("tiny-model"))
+    return directory
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,8 @@ from tinker_cookbook.supervised.types import SupervisedDataset, SupervisedDatase
 from tinker_cookbook.tokenizer_utils import get_tokenizer, register_tokenizer
 
 from recipe_runner.backends.local.launch import RunningServer, launch
+from recipe_runner.loops.gspo import GspoConfig
+from recipe_runner.loops.gspo import main as gspo_main
 
 MODEL = "test/tiny"
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -106,7 +108,8 @@ def _rl(log_path: Path, **settings: Any) -> None:
         n_batches=10,
         group_size=2,
     )
-    config = rl.Config(
+    loss_is_gspo = settings.get("loss_fn") == "gspo"
+    config = (GspoConfig if loss_is_gspo else rl.Config)(
         **{
             "log_path": str(log_path),
             "model_name": MODEL,
@@ -122,7 +125,7 @@ def _rl(log_path: Path, **settings: Any) -> None:
             **settings,
         }
     )
-    asyncio.run(rl.main(config))
+    asyncio.run((gspo_main if loss_is_gspo else rl.main)(config))
 
 
 @pytest.mark.parametrize(
@@ -160,6 +163,11 @@ RL_MODES: dict[str, dict[str, Any]] = {
         "loss_fn_config": {"clip_low_threshold": 0.0, "clip_high_threshold": 4.0},
     },
     "dro": {"loss_fn": "dro", "loss_fn_config": {"beta": 0.05}},
+    "gspo": {"loss_fn": "gspo", "num_substeps": 2},
+    "gspo-stream": {
+        "loss_fn": "gspo",
+        "stream_minibatch_config": rl.StreamMinibatchConfig(groups_per_batch=2, num_minibatches=2),
+    },
 }
 
 

@@ -117,7 +117,7 @@ def test_mistakes_are_refused_at_once(service: ServiceClient, rest: RestClient) 
         lambda: sampler.sample(PROMPT, 1, SamplingParams(max_tokens=0)).result(),
         lambda: sampler.sample(PROMPT, 1, SamplingParams(temperature=-1.0)).result(),
         lambda: sampler.sample(PROMPT, 1, once, topk_sample_logprobs=3).result(),
-        lambda: rest.copy_weights(sampler_path).result(),
+        lambda: rest.copy_weights(sampler_path, "project").result(),
     ]
     for mistake in mistakes:
         start = time.monotonic()
