@@ -62,7 +62,7 @@ def hub_samples() -> Iterator[list[str]]:
             return load_dataset(path, name, *args, **kwargs)
         if path not in used:
             used.append(path)
-        return _load_sample(path, name, **kwargs)
+        return _load_sample(path, name or kwargs.get("data_dir"), **kwargs)
 
     def names(path: str, *args: Any, **kwargs: Any) -> list[str]:
         return _configs(path) if _stands_for(path) else config_names(path, *args, **kwargs)
@@ -71,6 +71,7 @@ def hub_samples() -> Iterator[list[str]]:
         stack.enter_context(_replaced(load_dataset, load))
         stack.enter_context(_replaced(config_names, names))
         stack.enter_context(_rows_left(datasets.Dataset))
+        stack.enter_context(_kept_out_of_caches(datasets.Dataset))
         yield used
 
 
@@ -135,6 +136,22 @@ def _rows_left(dataset_class: Any) -> Iterator[None]:
         yield
     finally:
         dataset_class.skip = skip
+
+
+@contextmanager
+def _kept_out_of_caches(dataset_class: Any) -> Iterator[None]:
+    """Let no sample be saved: Inspect AI keeps what it loads, and a later run would read that."""
+    save = dataset_class.save_to_disk
+
+    def save_real(self: Any, *args: Any, **kwargs: Any) -> None:
+        if self.info.description != _MARK:
+            save(self, *args, **kwargs)
+
+    dataset_class.save_to_disk = save_real
+    try:
+        yield
+    finally:
+        dataset_class.save_to_disk = save
 
 
 @contextmanager

@@ -25,6 +25,9 @@ LIMITS = {
     "test_size": 8,
 }
 
+# Of these, a recipe that says nothing has all there are.
+_NONE_IS_ALL = ("limit", "max_examples")
+
 Tree = dict[str, Any]
 
 
@@ -54,12 +57,16 @@ def _limits(recipe: Tree) -> dict[str, int]:
 def _limited(tree: Any, limits: dict[str, int]) -> Any:
     if isinstance(tree, dict):
         return {
-            key: min(value, limits[key])
-            if key in limits and isinstance(value, int)
-            else _limited(value, limits)
+            key: _at_most(key, value, limits) if key in limits else _limited(value, limits)
             for key, value in tree.items()
         }
     return [_limited(item, limits) for item in tree] if isinstance(tree, list) else tree
+
+
+def _at_most(key: str, value: Any, limits: dict[str, int]) -> Any:
+    if value is None and key in _NONE_IS_ALL:
+        return limits[key]
+    return min(value, limits[key]) if isinstance(value, int) else _limited(value, limits)
 
 
 def _changes(before: Any, after: Any, path: str = "") -> Iterator[str]:
