@@ -17,7 +17,7 @@ from tinker_cookbook.rl.types import RLDatasetBuilder
 from tinker_cookbook.supervised.types import ChatDatasetBuilderCommonConfig
 
 from recipe_runner.compile.data import supervised_builder
-from recipe_runner.compile.data.prompt_sets import CustomPromptsBuilder, PromptsDatasetBuilder
+from recipe_runner.compile.data.prompt_sets import PromptsDatasetBuilder
 from recipe_runner.compile.data.prompts import ChosenPrompts, HeldOutPrompts, prompt_source
 from recipe_runner.compile.evaluators import evaluator_builders
 from recipe_runner.compile.job import Target
@@ -25,7 +25,7 @@ from recipe_runner.compile.shared import shared_fields
 from recipe_runner.loops.teacher_kl import METRIC, TeacherKlBuilder
 from recipe_runner.planning.plan import Plan
 from recipe_runner.planning.shares import share_out
-from schemas.data import COOKBOOK_PROMPTS, CustomData, Data, HuggingFaceData
+from schemas.data import COOKBOOK_PROMPTS, Data, HuggingFaceData
 from schemas.distill import DistillRecipe, Teacher, TeacherWithData, teachers_of
 from schemas.loss import loss_config, loss_name
 from schemas.sampling import Rollout
@@ -125,8 +125,6 @@ def _prompts(plan: Plan, recipe: DistillRecipe, data: Data, groups: int) -> RLDa
         "model_name_for_tokenizer": recipe.model.name,
         "renderer_name": plan.renderer,
     }
-    if isinstance(data, CustomData):
-        return CustomPromptsBuilder(builder=data.builder, kwargs=data.kwargs)
     if isinstance(data, HuggingFaceData) and data.dataset in COOKBOOK_PROMPTS:
         return PromptOnlyDatasetBuilder(dataset_name=data.dataset, **common)
     wanted = None if recipe.steps is None else recipe.steps * groups

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import chz
-
-from recipe_runner.compile.data.prompts import Prompt, PromptSource, prompt_source
+from recipe_runner.compile.data.prompts import prompt_source
 from recipe_runner.compile.job import Target
-from recipe_runner.errors import UserCodeError
 from recipe_runner.loops.generate import Config
 from recipe_runner.planning.plan import Plan
-from recipe_runner.user_code import blamed, load_object
-from schemas.data import CustomData, Data
 from schemas.generate import GenerateRecipe
 
 ENTRY = "recipe_runner.loops.generate:main"
@@ -38,7 +31,7 @@ def config(plan: Plan, target: Target) -> Config:
         recipe_name=f"recipe_run_{recipe.name}",
         load_checkpoint_path=target.sampler(recipe.model.load_from),
         base_url=target.base_url,
-        prompts=_source(recipe.data),
+        prompts=prompt_source(recipe.data),
         num_prompts=recipe.num_prompts,
         system_prompt=recipe.system_prompt,
         prompt_template=recipe.prompt,
@@ -54,40 +47,3 @@ def config(plan: Plan, target: Target) -> Config:
         wandb_project=wandb.project if wandb else None,
         wandb_name=(wandb.name or recipe.name) if wandb else None,
     )
-
-
-def _source(data: Data) -> PromptSource:
-    if isinstance(data, CustomData):
-        return CustomPrompts(builder=data.builder, kwargs=data.kwargs)
-    return prompt_source(data)
-
-
-@chz.chz
-class CustomPrompts:
-    """What a callable of the user's own gives: texts, or lists of messages."""
-
-    builder: str
-    kwargs: dict[str, Any]
-
-    def __call__(self) -> list[Prompt]:
-        build = load_object(self.builder)
-        with blamed(self.builder):
-            prompts = list(build(**self.kwargs))
-        return [self._prompt(index, value) for index, value in enumerate(prompts)]
-
-    def _prompt(self, index: int, value: Any) -> Prompt:
-        place = f"{self.builder}, prompt {index}"
-        if isinstance(value, str):
-            return Prompt([{"role": "user", "content": value}], None, place)
-        if isinstance(value, list) and value and all(_is_message(each) for each in value):
-            return Prompt(value, None, place)
-        raise UserCodeError(
-            f"{place}: has to be a text, or a list of messages with `role` and `content`, "
-            f"not {value!r:.100}"
-        )
-
-
-def _is_message(value: Any) -> bool:
-    if not isinstance(value, dict):
-        return False
-    return all(isinstance(value.get(key), str) for key in ("role", "content"))

@@ -9,14 +9,14 @@ import chz
 from tinker_cookbook.distillation import sdft
 from tinker_cookbook.recipes.sdft.datasets import SciKnowEvalSDFTBuilder, ToolAlpacaSDFTBuilder
 
-from recipe_runner.compile.data.prompt_sets import CustomPromptsBuilder, DemonstrationsBuilder
+from recipe_runner.compile.data.prompt_sets import DemonstrationsBuilder
 from recipe_runner.compile.data.prompts import ChosenPrompts, prompt_source
 from recipe_runner.compile.evaluators import evaluator_builders
 from recipe_runner.compile.job import Target
 from recipe_runner.compile.shared import shared_fields
 from recipe_runner.loops.sdft import Config
 from recipe_runner.planning.plan import Plan
-from schemas.data import COOKBOOK_DEMONSTRATIONS, CustomData, HuggingFaceData, PromptsData
+from schemas.data import COOKBOOK_DEMONSTRATIONS, HuggingFaceData
 from schemas.sdft import SdftRecipe
 
 ENTRY = "recipe_runner.loops.sdft:main"
@@ -76,17 +76,14 @@ def _dataset_builder(plan: Plan, recipe: SdftRecipe) -> Any:
         "model_name_for_tokenizer": recipe.model.name,
         "renderer_name": plan.renderer,
     }
-    if isinstance(data, CustomData):
-        return CustomPromptsBuilder(builder=data.builder, kwargs=data.kwargs)
     if isinstance(data, HuggingFaceData) and data.dataset in COOKBOOK_DEMONSTRATIONS:
         if data.dataset == "toolalpaca":
             return ToolAlpacaSDFTBuilder(**common)
         domain = {} if data.config is None else {"domain": data.config}
         return SciKnowEvalSDFTBuilder(**common, **domain)
-    assert isinstance(data, HuggingFaceData | PromptsData), "check() refuses other kinds"
     prompts = ChosenPrompts(
         source=prompt_source(data),
-        test_size=data.test_size,
+        test_size=getattr(data, "test_size", 0),
         seed=recipe.seed,
         num_prompts=None if recipe.steps is None else recipe.steps * groups,
     )

@@ -25,14 +25,34 @@ async def call_object(
         UserCodeError: if it cannot be imported or called with these, fails, or returns something
             that is not an instance of `expected`.
     """
+    result = _call(reference, kwargs, offered)
+    if inspect.isawaitable(result):
+        with blamed(reference):
+            result = await result
+    return _expected(reference, result, expected)
+
+
+def call_function(
+    reference: str, kwargs: Mapping[str, Any], offered: Mapping[str, Any], *, expected: type
+) -> Any:
+    """Do the same where nothing can be awaited.
+
+    Raises:
+        UserCodeError: as `call_object` does, and for a coroutine function.
+    """
+    return _expected(reference, _call(reference, kwargs, offered), expected)
+
+
+def _call(reference: str, kwargs: Mapping[str, Any], offered: Mapping[str, Any]) -> Any:
     function = load_object(reference)
     if not callable(function):
         raise UserCodeError(f"{reference} is {_a(type(function))}, which cannot be called")
     arguments = _arguments(reference, function, kwargs, offered)
     with blamed(reference):
-        result = function(**arguments)
-        if inspect.isawaitable(result):
-            result = await result
+        return function(**arguments)
+
+
+def _expected(reference: str, result: Any, expected: type) -> Any:
     if not isinstance(result, expected):
         raise UserCodeError(
             f"{reference} returned {_a(type(result))}; it has to return {_a(expected)}"

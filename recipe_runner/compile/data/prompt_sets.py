@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import chz
 from tinker_cookbook.distillation.datasets import PromptOnlyEnv
@@ -17,7 +16,6 @@ from tinker_cookbook.tokenizer_utils import get_tokenizer
 
 from recipe_runner.compile.data.prompts import ChosenPrompts, Prompt
 from recipe_runner.errors import DataError
-from recipe_runner.user_code import blamed, load_object
 
 
 class PromptsDataset(RLDataset):
@@ -88,20 +86,6 @@ class DemonstrationsBuilder:
             renderer=renderer,
             dataset_name="demonstrations",
         )
-
-
-@chz.chz
-class CustomPromptsBuilder(RLDatasetBuilder):
-    """What a callable of the user's own returns; its code is imported when it is built."""
-
-    builder: str
-    kwargs: dict[str, Any]
-
-    async def __call__(self) -> tuple[Any, Any]:
-        build = load_object(self.builder)
-        with blamed(self.builder):
-            train, test = await build(**self.kwargs)()
-        return train, test
 
 
 def _question(prompt: Prompt) -> str:

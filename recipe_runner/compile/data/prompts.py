@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import chz
 
-from recipe_runner.errors import DataError
+from recipe_runner.errors import DataError, UserCodeError
 from recipe_runner.jsonl import Message, Record, read_records
-from schemas.data import COOKBOOK_PROMPTS, Data, HuggingFaceData, PromptsData
+from recipe_runner.user_code import blamed
+from recipe_runner.user_code.call import call_function
+from schemas.data import COOKBOOK_PROMPTS, CustomData, Data, HuggingFaceData, PromptsData
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ def prompt_source(data: Data) -> PromptSource:
     """Return where the prompts of a recipe's data are."""
     if isinstance(data, PromptsData):
         return PromptsFile(path=data.path)
+    if isinstance(data, CustomData):
+        return CustomPrompts(reference=data.builder, kwargs=data.kwargs)
     assert isinstance(data, HuggingFaceData), "check() refuses other kinds"
     if data.dataset in COOKBOOK_PROMPTS:
         return NamedPrompts(dataset=data.dataset)
@@ -159,6 +165,36 @@ class NamedPrompts:
             Prompt([{"role": "user", "content": text}], None, f"{self.dataset}, row {index}")
             for index, text in enumerate(texts)
         ]
+
+
+@chz.chz
+class CustomPrompts:
+    """What a callable of the user's own gives: texts, lists of messages, or lines of a JSONL file.
+
+    Attributes:
+        reference: `package.module:Name`, imported when the prompts are read, not before.
+        kwargs: what the recipe calls it with.
+    """
+
+    reference: str
+    kwargs: dict[str, Any]
+
+    def __call__(self) -> list[Prompt]:
+        given = call_function(self.reference, self.kwargs, {}, expected=Iterable)
+        with blamed(self.reference):
+            values = list(given)
+        return [self._prompt(index, value) for index, value in enumerate(values)]
+
+    def _prompt(self, index: int, value: Any) -> Prompt:
+        columns = {str: "prompt", list: "messages"}
+        if not isinstance(value, dict):
+            if type(value) not in columns:
+                raise UserCodeError(
+                    f"{self.reference}: prompt {index} has to be a text, a list of messages, or "
+                    f"{{'prompt': …, 'answer': …}}, not {value!r:.100}"
+                )
+            value = {columns[type(value)]: value}
+        return _of_record(Record(Path(self.reference), index, value))
 
 
 def _of_record(record: Record) -> Prompt:

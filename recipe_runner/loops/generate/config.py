@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import chz
@@ -18,7 +19,7 @@ class Prompt(Protocol):
 class PromptSource(Protocol):
     """Called, it reads the prompts, in the order of the data."""
 
-    def __call__(self) -> list[Prompt]: ...
+    def __call__(self) -> Sequence[Prompt]: ...
 
 
 @chz.chz

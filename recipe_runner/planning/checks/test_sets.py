@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from schemas import Recipe
-from schemas.data import COOKBOOK_DATASETS, Data, HuggingFaceData
+from schemas.data import COOKBOOK_DATASETS, CustomData, Data, HuggingFaceData
 from schemas.distill import DistillRecipe, teachers_of
 from schemas.env import GemEnv, MathEnv, PreferenceEnv
 
 # The Cookbook's data sets that hold nothing back.
 _WITHOUT_TEST_SET = ("openthoughts3",)
+# Methods whose own data are prompts, of which `custom` holds nothing back.
+_OF_PROMPTS = ("sdft",)
 
 
 def has_test_set(recipe: Recipe) -> bool:
@@ -23,17 +25,18 @@ def has_test_set(recipe: Recipe) -> bool:
     if env is not None:
         return True
     if isinstance(recipe, DistillRecipe):
-        held_out = [_holds_out(teacher.data) for teacher in teachers_of(recipe)]
+        held_out = [_test_size(teacher.data) for teacher in teachers_of(recipe)]
         return recipe.mode == "on_policy" and any(held_out)
     data = getattr(recipe, "data", None)
     if isinstance(data, HuggingFaceData) and data.dataset in COOKBOOK_DATASETS:
         return data.dataset not in _WITHOUT_TEST_SET
-    return _holds_out(data)
+    if isinstance(data, CustomData):
+        return recipe.method not in _OF_PROMPTS
+    return _test_size(data) > 0
 
 
-def _holds_out(data: Data | None) -> bool:
-    """Whether a test set is asked for; one of the user's own may bring one."""
-    return bool(getattr(data, "test_size", 1) > 0)
+def _test_size(data: Data | None) -> int:
+    return int(getattr(data, "test_size", 0))
 
 
 def test_set_key(recipe: Recipe) -> str | None:
