@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from recipe_runner.compile.evaluators import evaluator_builders
 from recipe_runner.compile.job import Target
 from recipe_runner.compile.shared import shared_fields
 from recipe_runner.envs import Rollouts, dataset_builder
 from recipe_runner.loops.reinforce.config import Config
 from recipe_runner.planning.plan import Plan
-from schemas.loss import CustomLoss, loss_config, loss_name
+from schemas.loss import CustomLoss, LossOrCustom, loss_config, loss_name
 from schemas.reinforce import ReinforceRecipe
 
 ENTRY = "recipe_runner.loops.reinforce.train:main"
@@ -20,26 +23,33 @@ def config(plan: Plan, target: Target) -> Config:
     """Compile a `reinforce` plan."""
     recipe = plan.recipe
     assert isinstance(recipe, ReinforceRecipe)
-    custom = recipe.loss.custom if isinstance(recipe.loss, CustomLoss) else None
-    name = "custom" if isinstance(recipe.loss, CustomLoss) else loss_name(recipe.loss)
-    return Config(
+    fields: dict[str, Any] = {
         **shared_fields(plan, target),
-        dataset_builder=dataset_builder(recipe.env, _rollouts(plan, recipe, target)),
-        max_tokens=recipe.max_tokens,
-        temperature=recipe.temperature,
-        gamma=recipe.gamma,
-        normalize_returns=recipe.normalize_returns,
-        loss_fn=name,
-        loss_fn_config=None if custom else loss_config(recipe.loss) or None,
-        custom_loss=custom,
+        **_loss(recipe.loss),
+        "dataset_builder": dataset_builder(recipe.env, _rollouts(plan, recipe, target)),
+        "max_tokens": recipe.max_tokens,
+        "temperature": recipe.temperature,
+        "gamma": recipe.gamma,
+        "normalize_returns": recipe.normalize_returns,
+        "seed": recipe.seed,
+        "evaluator_builders": evaluator_builders(plan, recipe, target),
+        "eval_every": recipe.eval.every if recipe.eval else 0,
+        "test_every": recipe.env.eval.every if recipe.env.eval else 0,
+        "num_groups_to_log": recipe.logging.rollouts,
+    }
+    return Config(**fields)
+
+
+def _loss(loss: LossOrCustom) -> dict[str, Any]:
+    if isinstance(loss, CustomLoss):
+        return {"loss_fn": "custom", "custom_loss": loss.custom}
+    name = loss_name(loss)
+    return {
+        "loss_fn": name,
+        "loss_fn_config": loss_config(loss) or None,
         # GSPO's ratio is one of a whole sequence, and its sequences are the turns.
-        share_prefixes=name != "gspo",
-        seed=recipe.seed,
-        evaluator_builders=[],
-        eval_every=recipe.eval.every if recipe.eval else 0,
-        test_every=recipe.env.eval.every if recipe.env.eval else 0,
-        num_groups_to_log=recipe.logging.rollouts,
-    )
+        "share_prefixes": name != "gspo",
+    }
 
 
 def _rollouts(plan: Plan, recipe: ReinforceRecipe, target: Target) -> Rollouts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import tinker
 from tinker_cookbook import renderers
@@ -183,9 +182,9 @@ def _log_messages(title: str, messages: Sequence[Message]) -> None:
 
 def _played(message: Message, turn: Turn) -> Message:
     """Return the reply as the next prompt has it: up to the end of the program that was run."""
-    if turn.played in (None, renderers.get_text_content(message)):
+    if turn.played is None or turn.played == renderers.get_text_content(message):
         return message
-    return {**message, "content": cast(str, turn.played)}
+    return {**message, "content": turn.played}
 
 
 def _with_board(observation: str, board: str) -> str:

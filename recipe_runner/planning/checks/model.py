@@ -74,10 +74,25 @@ def _check_renderer(loaded: LoadedRecipe, recipe: ModelKeys) -> Iterator[Diagnos
             f"there is no renderer {renderer!r}",
             hint=f"did you mean {near[0]}?" if near else f"one of {', '.join(fitting)}",
         )
-    elif facts is not None and renderer not in facts.renderers:
+    elif facts is not None and renderer not in (*facts.renderers, *_of_chat_models(facts)):
         yield loaded.diagnostic(
             "renderer",
             "renderer-mismatch",
             f"renderer {renderer} does not fit {facts.name}",
             hint=f"use {' or '.join(facts.renderers)}",
         )
+
+
+def _of_chat_models(facts: models.ModelFacts) -> Iterator[str]:
+    """Yield the renderers of a base model's family: it has seen their markers, and has no own."""
+    if facts.is_chat:
+        return
+    for other in models.models().values():
+        if other.is_chat and _family(other.name) == _family(facts.name):
+            yield from other.renderers
+
+
+def _family(model_name: str) -> str:
+    """Return `Qwen/Qwen3` for `Qwen/Qwen3-8B-Base`."""
+    owner, _, name = model_name.partition("/")
+    return f"{owner}/{name.partition('-')[0]}"
