@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from recipe_runner.cli.options import plan_recipe, recipe_options
+
+if TYPE_CHECKING:
+    from recipe_runner.planning.plan import Plan
 
 
 @click.command("export")
@@ -22,8 +26,18 @@ def export(
     steps: int | None,
     to: str,
 ) -> None:
-    """Print the Cookbook configuration that RECIPE compiles to, field by field."""
+    """Print the Cookbook configuration that RECIPE compiles to, field by field.
+
+    Of a pipeline: that of each stage.
+    """
     _, plan = plan_recipe(recipe, overrides, variables, variant, backend, steps)
+
+    click.echo(json.dumps(_compiled(plan), indent=2))
+
+
+def _compiled(plan: Plan) -> dict[str, Any]:
+    if plan.stages:
+        return {"stages": {name: _compiled(stage) for name, stage in plan.stages.items()}}
 
     from recipe_runner.compile import compile_plan
     from recipe_runner.compile.export import to_json_tree
@@ -32,4 +46,4 @@ def export(
 
     with search_path(plan.source):
         job = compile_plan(plan, unstarted_target(plan))
-    click.echo(json.dumps(to_json_tree(job), indent=2))
+    return to_json_tree(job)

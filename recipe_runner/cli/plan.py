@@ -35,8 +35,9 @@ def plan(
         click.echo(line)
 
 
-def _lines(plan: Plan) -> Iterator[str]:
+def _lines(plan: Plan, title: str = "") -> Iterator[str]:
     tree = plan.recipe.model_dump(mode="json", exclude_none=True)
+    tree.pop("stages", None)
     if "renderer" in tree:
         auto = "  (auto)" if tree["renderer"] == "auto" else ""
         tree["renderer"] = f"{plan.renderer}{auto}"
@@ -46,9 +47,12 @@ def _lines(plan: Plan) -> Iterator[str]:
     tree["served"] = plan.served.note
     rows = list(_flat(tree))
     width = max(len(key) for key, _ in rows)
-    yield f"plan of {plan.source}"
+    yield f"{title}plan of {plan.source}"
     for key, value in rows:
         yield f"  {key:<{width}}  {value}"
+    for name, stage in plan.stages.items():
+        yield ""
+        yield from (f"  {line}" for line in _lines(stage, f"stage {name}: "))
     for note in plan.notes:
         yield f"note: {note}"
     yield f"hash: {plan.hash[:16]}  (what changes the result, and nothing else)"

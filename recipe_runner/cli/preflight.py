@@ -39,5 +39,5 @@ def preflight(
             outcome = execute(small, loaded.text, on_existing="new", announce=click.echo)
     for dataset in samples:
         click.echo(f"stand-in: rows written for recipe-run in place of the data set {dataset}")
-    steps_done = len(outcome.curve.values)
+    steps_done = outcome.steps_done
     click.echo(f"preflight passed: {steps_done} steps in {time.monotonic() - started:.0f} s")

@@ -59,8 +59,11 @@ def show(reference: str, root: Path, output: str) -> None:
     if output == "json":
         click.echo(json.dumps(row, indent=2))
         return
+    stages = row.pop("stages", {})
     for key, value in row.items():
         click.echo(f"{key:<12} {value}")
+    for name, value in stages.items():
+        click.echo(f"stage {name:<6} {value}")
 
 
 def _row(run: RunDirectory) -> dict[str, Any]:
@@ -69,8 +72,10 @@ def _row(run: RunDirectory) -> dict[str, Any]:
     from recipe_runner.runs.progress.curve import Curve, headline
 
     manifest = run.read_manifest()
-    method = Plan.from_json(run.plan_file.read_text("utf-8")).recipe.method
-    curve = Curve(headline(method))
+    plan = Plan.from_json(run.plan_file.read_text("utf-8"))
+    if plan.stages:
+        return _row_of_stages(run, [(name, _row(run.stage(name))) for name in plan.stages])
+    curve = Curve(headline(plan.recipe.method))
     for row in read_json_lines(run.metrics_file):
         curve.add(row)
     first, last = curve.first(), curve.last()
@@ -88,5 +93,27 @@ def _row(run: RunDirectory) -> dict[str, Any]:
         "attempts": len(manifest.attempts),
         "error": manifest.attempts[-1].error if manifest.attempts else None,
         "checkpoints": [record["name"] for record in checkpoints],
+        "directory": str(run.path),
+    }
+
+
+def _row_of_stages(run: RunDirectory, stages: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    manifest = run.read_manifest()
+    done = sum(row["state"] == "done" for _, row in stages)
+    return {
+        "name": manifest.name,
+        "id": manifest.id,
+        "state": run.state(),
+        "steps": sum(row["steps"] for _, row in stages),
+        "headline": f"{done} of {len(stages)} stages done",
+        "tokens": sum(row["tokens"] for _, row in stages),
+        "model": manifest.served.note,
+        "created": manifest.created,
+        "attempts": len(manifest.attempts),
+        "error": manifest.attempts[-1].error if manifest.attempts else None,
+        "stages": {
+            name: "{state}  {steps} steps  {headline}".format(**row).rstrip()
+            for name, row in stages
+        },
         "directory": str(run.path),
     }

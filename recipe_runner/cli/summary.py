@@ -17,9 +17,14 @@ def summary(outcome: Outcome, plan: Plan, recipe: Path) -> Iterator[str]:
     """Yield the lines that end a run."""
     run = outcome.run
     yield ""
-    yield from _results(outcome) if plan.recipe.method == "eval" else _learned(outcome)
+    for name, stage in outcome.stages.items():
+        yield f"stage {name}"
+        yield from _indented(_results_of(stage, plan.stages[name]))
+    if not outcome.stages:
+        yield from _results_of(outcome, plan)
     if plan.served.is_stand_in:
-        yield f"{plan.served.note}: these figures say nothing about {main_model(plan.recipe)}"
+        what = main_model(plan.recipe) or "the models that the recipe names"
+        yield f"{plan.served.note}: these figures say nothing about {what}"
     yield f"run: {run.path}"
     yield "next:"
     yield f"  recipe-run {recipe} --set seed={plan.recipe.seed + 1}   again, on other problems"
@@ -27,8 +32,17 @@ def summary(outcome: Outcome, plan: Plan, recipe: Path) -> Iterator[str]:
     yield f"  recipe-run runs show {run.path.name}   what is on record"
 
 
+def _indented(lines: Iterator[str]) -> Iterator[str]:
+    return (f"  {line}" for line in lines)
+
+
+def _results_of(outcome: Outcome, plan: Plan) -> Iterator[str]:
+    return _results(outcome) if plan.recipe.method == "eval" else _learned(outcome)
+
+
 def _learned(outcome: Outcome) -> Iterator[str]:
     curve = outcome.curve
+    assert curve is not None, "only a pipeline has none"
     first, last = curve.first(), curve.last()
     yield f"done: {len(curve.values)} steps, {curve.tokens:,} tokens"
     if first is not None and last is not None:

@@ -62,7 +62,7 @@ def _plan(loaded: LoadedRecipe, serves: Served | Callable[[str], Served]) -> Pla
         renderer=_renderer(recipe),
         learning_rate=_learning_rate(recipe),
         served=served,
-        fingerprints=_fingerprints(recipe),
+        fingerprints=fingerprints(recipe),
         notes=_notes(recipe, served),
     )
 
@@ -100,7 +100,7 @@ def _learning_rate(recipe: Recipe) -> LearningRate | None:
     return LearningRate(value=facts.learning_rate, source=get_lr)
 
 
-def _fingerprints(recipe: Recipe) -> dict[str, str]:
+def fingerprints(recipe: Recipe) -> dict[str, str]:
     return {
         str(path): "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
         for path in data_files(recipe)

@@ -15,10 +15,24 @@ from recipe_runner.planning.plan import Plan
 from recipe_runner.runs.files import append_json_line, replace_atomically
 from recipe_runner.runs.manifest import Manifest, State, new_manifest, now
 
+# Where a pipeline's run keeps those of its stages.
+STAGES = "stages"
+
 
 @dataclass(frozen=True)
 class RunDirectory:
     path: Path
+
+    @property
+    def run_id(self) -> str:
+        """The run's own name, unlike any other's; a stage's has its pipeline's before it."""
+        if self.path.parent.name == STAGES:
+            return f"{self.path.parents[1].name}-{self.path.name}"
+        return self.path.name
+
+    def stage(self, name: str) -> RunDirectory:
+        """Return the directory of a pipeline's stage."""
+        return RunDirectory(self.path / STAGES / name)
 
     @property
     def manifest_file(self) -> Path:
@@ -57,7 +71,7 @@ class RunDirectory:
 
     @classmethod
     def create(cls, plan: Plan, recipe_text: str) -> RunDirectory:
-        """Make the directory of a new run, with its recipe, plan and record.
+        """Make the directory of a new run, with its recipe, plan and record, and its stages'.
 
         Raises:
             RunFailed: if it cannot be written.
@@ -65,16 +79,24 @@ class RunDirectory:
         run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         run = cls(Path(plan.recipe.logging.dir) / plan.recipe.name / run_id)
         try:
-            run.path.mkdir(parents=True)
-            replace_atomically(run.recipe_file, recipe_text)
-            replace_atomically(run.plan_file, plan.to_json())
-            run.write_manifest(new_manifest(plan, run_id))
+            for name, stage in plan.stages.items():
+                run.stage(name)._make(stage, Path(stage.source).read_text("utf-8"))
+            run._make(plan, recipe_text)
         except OSError as error:
             raise RunFailed(
                 f"the run's directory cannot be written: {error}; free the disk, or give another "
                 "place with --set logging.dir=PATH"
             ) from error
         return run
+
+    def _make(self, plan: Plan, recipe_text: str) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        replace_atomically(self.recipe_file, recipe_text)
+        self.write_plan(plan)
+        self.write_manifest(new_manifest(plan, self.run_id))
+
+    def write_plan(self, plan: Plan) -> None:
+        replace_atomically(self.plan_file, plan.to_json())
 
     def read_manifest(self) -> Manifest:
         """Read run.json.

@@ -20,13 +20,14 @@ LIMITS = {
     "limit": 2,
     "max_examples": 2,
     "max_tokens": 128,
+    "num_prompts": 8,
     "size": 4,
     "test_games": 2,
     "test_size": 8,
 }
 
 # Of these, a recipe that says nothing has all there are.
-_NONE_IS_ALL = ("limit", "max_examples")
+_NONE_IS_ALL = ("limit", "max_examples", "num_prompts")
 
 Tree = dict[str, Any]
 
@@ -37,6 +38,8 @@ def reduced(plan: Plan, directory: Path, steps: int) -> tuple[Plan, list[str]]:
     Methods that train get `steps`; the others have no steps to cut.
     The loop, the environment or data, the renderer, the loss and the execution stay as they are.
     """
+    if plan.stages:
+        return _reduced_stages(plan, directory, steps)
     before = plan.recipe.model_dump(mode="json")
     after = _limited(before, _limits(before))
     if "steps" in after:
@@ -44,6 +47,17 @@ def reduced(plan: Plan, directory: Path, steps: int) -> tuple[Plan, list[str]]:
     after["logging"] = {"dir": str(directory), "rollouts": plan.recipe.logging.rollouts}
     changes = list(_changes(before, after))
     return plan.model_copy(update={"recipe": parse_recipe(after)}), changes
+
+
+def _reduced_stages(plan: Plan, directory: Path, steps: int) -> tuple[Plan, list[str]]:
+    stages = {name: reduced(stage, directory, steps) for name, stage in plan.stages.items()}
+    changes = [f"{name}: {change}" for name, (_, found) in stages.items() for change in found]
+    recipe = plan.recipe.model_dump(mode="json") | {"logging": {"dir": str(directory)}}
+    update = {
+        "recipe": parse_recipe(recipe),
+        "stages": {name: stage for name, (stage, _) in stages.items()},
+    }
+    return plan.model_copy(update=update), changes
 
 
 def _limits(recipe: Tree) -> dict[str, int]:

@@ -44,24 +44,30 @@ def find_run(root: Path, reference: str) -> RunDirectory:
     raise UsageError(f"there is no run {reference!r} in {root}; `recipe-run runs list` lists them")
 
 
-def checkpoint_path(root: Path, reference: str) -> str:
+def checkpoint_path(root: Path, reference: str, stages: Path | None = None) -> str:
     """Return the `tinker://` state path that `run:NAME@STEP` or `run:NAME@final` stands for.
+
+    `stages` is the directory of the stages that `stage:NAME@final` names.
 
     Raises:
         UsageError: if there is no such run or checkpoint; the message lists what there is.
     """
-    return str(_checkpoint(root, reference)["state_path"])
+    return str(_checkpoint(root, reference, stages)["state_path"])
 
 
-def sampler_path(root: Path, reference: str) -> str | None:
+def sampler_path(root: Path, reference: str, stages: Path | None = None) -> str | None:
     """Return the path to sample from of the same checkpoint; None if it was saved without one."""
-    path = _checkpoint(root, reference).get("sampler_path")
+    path = _checkpoint(root, reference, stages).get("sampler_path")
     return None if path is None else str(path)
 
 
-def _checkpoint(root: Path, reference: str) -> dict[str, Any]:
-    name, _, step = reference.removeprefix("run:").partition("@")
-    runs = runs_under(root, name)
+def _checkpoint(root: Path, reference: str, stages: Path | None) -> dict[str, Any]:
+    kind, _, rest = reference.partition(":")
+    name, _, step = rest.partition("@")
+    if kind == "stage" and stages is not None:
+        runs = [RunDirectory(stages / name)]
+    else:
+        runs = runs_under(root, name)
     if not runs:
         known = sorted({run.path.parent.name for run in runs_under(root)})
         raise UsageError(

@@ -67,6 +67,11 @@ def align(run: RunDirectory, method: str) -> Position:
     return position
 
 
+def keeps_all(method: str) -> bool:
+    """Whether everything that a run of this method did is kept when it is interrupted."""
+    return method in _DERIVED_METRICS or method in _RECORDS
+
+
 def _align_to_records(run: RunDirectory, records_file: Path, metrics: list[Record]) -> Position:
     """Cut the metrics back to the steps that are on record as done; there are no checkpoints."""
     records = read_json_lines(records_file)
@@ -168,5 +173,14 @@ def _repaired_distillation(record: Record, metrics: list[Record]) -> Record:
     return {**record, "recipe_run_step": done, "batch": done}
 
 
+def _repaired_preference(record: Record, metrics: list[Record]) -> Record:
+    """Return a DPO checkpoint's record with its global step; its `batch` counts within an epoch."""
+    return {**record, "recipe_run_step": _step_of_name(record)}
+
+
 # method -> what puts the position of its checkpoints right, where the Cookbook's loop does not
-_REPAIRS = {"sft": _repaired, "distill": _repaired_distillation}
+_REPAIRS = {
+    "sft": _repaired,
+    "distill": _repaired_distillation,
+    "dpo": _repaired_preference,
+}

@@ -21,6 +21,7 @@ from recipe_runner.runs.progress import Curve, watch
 from recipe_runner.runs.resume import Position
 from recipe_runner.user_code import search_path
 from schemas.backend import backend_kind
+from schemas.base import STAGE
 
 # Checkpoints of the local backend, below the directory of all runs: runs share them.
 LOCAL_STORE = ".local"
@@ -43,8 +44,9 @@ def train(plan: Plan, run: RunDirectory, position: Position, curve: Curve) -> No
             chosen.connect(plan, store=root / LOCAL_STORE, log=run.backend_log)
         )
         stack.enter_context(search_path(plan.source))
-        stack.enter_context(_environment(_key(connection) | wandb_environment(plan, run.path.name)))
-        job = compile_plan(plan, _target(plan, run.path, connection.base_url, root))
+        stack.enter_context(_environment(_key(connection) | wandb_environment(plan, run.run_id)))
+        target = _target(plan, run.path, connection.base_url, root, stages=run.path.parent)
+        job = compile_plan(plan, target)
         asyncio.run(job.run())
 
 
@@ -57,23 +59,30 @@ def _row_logger(
         return
     from recipe_runner.runs.loggers import trackio_logger
 
-    with trackio_logger(plan, run.path.name) as log:
+    with trackio_logger(plan, run.run_id) as log:
         yield log
 
 
-def _target(plan: Plan, log_path: Path, base_url: str | None, root: Path) -> Target:
-    references = checkpoint_references(plan.recipe)
+def _target(
+    plan: Plan, log_path: Path, base_url: str | None, root: Path, *, stages: Path | None
+) -> Target:
+    """Return where a plan runs; without `stages`, what a stage leaves keeps its name."""
+    references = [
+        each
+        for each in checkpoint_references(plan.recipe)
+        if stages is not None or not each.startswith(STAGE)
+    ]
     return Target(
         log_path=log_path,
         base_url=base_url,
-        checkpoints={each: resolve_checkpoint(root, each) for each in references},
-        samplers=_samplers(root, references),
+        checkpoints={each: resolve_checkpoint(root, each, stages) for each in references},
+        samplers=_samplers(root, references, stages),
     )
 
 
-def _samplers(root: Path, references: list[str]) -> dict[str, str]:
-    of_runs = [each for each in references if each.startswith("run:")]
-    paths = {each: registry.sampler_path(root, each) for each in of_runs}
+def _samplers(root: Path, references: list[str], stages: Path | None) -> dict[str, str]:
+    of_runs = [each for each in references if not each.startswith("tinker://")]
+    paths = {each: registry.sampler_path(root, each, stages) for each in of_runs}
     return {each: path for each, path in paths.items() if path is not None}
 
 
@@ -81,18 +90,18 @@ def unstarted_target(plan: Plan) -> Target:
     """Return the target of a plan that has no run directory and no server yet."""
     recipe = plan.recipe
     root = Path(recipe.logging.dir)
-    return _target(plan, root / recipe.name / "RUN", _configured_url(plan), root)
+    return _target(plan, root / recipe.name / "RUN", _configured_url(plan), root, stages=None)
 
 
 def _configured_url(plan: Plan) -> str | None:
     return getattr(plan.recipe.backend, "base_url", None)
 
 
-def resolve_checkpoint(root: Path, reference: str) -> str:
-    """Return the `tinker://` path of a `load_from` value."""
+def resolve_checkpoint(root: Path, reference: str, stages: Path | None = None) -> str:
+    """Return the `tinker://` path of a `load_from` value; `stages` holds a pipeline's stages."""
     if reference.startswith("tinker://"):
         return reference
-    return registry.checkpoint_path(root, reference)
+    return registry.checkpoint_path(root, reference, stages)
 
 
 def _key(connection: Connection) -> dict[str, str]:

@@ -1,0 +1,130 @@
+"""One attempt at one run: on record from its start to its end, whatever ends it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from recipe_runner.errors import Interrupted
+from recipe_runner.planning.marked import code_references, main_model
+from recipe_runner.planning.plan import Plan
+from recipe_runner.runs.directory import RunDirectory
+from recipe_runner.runs.files import read_json_lines
+from recipe_runner.runs.manifest import State, new_attempt, now, package_versions
+from recipe_runner.runs.progress import Curve, headline
+from recipe_runner.runs.resume import Position, align, keeps_all
+from recipe_runner.runs.training import train
+from recipe_runner.user_code import shadowed, shadowed_message
+
+Announce = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run that came to its end.
+
+    Attributes:
+        run: its directory.
+        curve: the headline metric over all its steps, those of earlier attempts included; none
+            where the run is a pipeline.
+        stages: what became of each stage of a pipeline.
+    """
+
+    run: RunDirectory
+    curve: Curve | None
+    stages: Mapping[str, Outcome] = field(default_factory=dict)
+
+    @property
+    def steps_done(self) -> int:
+        own = 0 if self.curve is None else len(self.curve.values)
+        return own + sum(stage.steps_done for stage in self.stages.values())
+
+
+def attempt(plan: Plan, run: RunDirectory, *, resumed: bool, announce: Announce) -> Outcome:
+    """Run a plan to its end in its directory, which the caller has locked.
+
+    Raises:
+        RunnerError: what stopped the run; it is on record.
+    """
+    position = align(run, plan.recipe.method) if resumed else Position(0)
+    announce_start(announce, plan, run)
+    if resumed and position.step:
+        announce(f"resuming the unfinished run of this plan after step {position.step}")
+    elif resumed and not keeps_all(plan.recipe.method):
+        announce("an unfinished run of this plan has no checkpoint yet: it starts over")
+    curve = curve_so_far(plan, run)
+    with recorded(plan, run, position.step):
+        train(plan, run, position, curve)
+    return Outcome(run, curve)
+
+
+def announce_start(announce: Announce, plan: Plan, run: RunDirectory) -> None:
+    """Say what runs, on what, and where."""
+    recipe = plan.recipe
+    what = main_model(recipe) or ", ".join(plan.stages)
+    announce(f"{recipe.name}: {recipe.method} of {what}, {plan.served.note}")
+    if plan.served.is_stand_in:
+        announce(
+            "note: stand-in weights. This shows that the recipe runs, not what the model learns."
+        )
+    hidden = shadowed(plan.source) if code_references(recipe) else None
+    if hidden is not None:
+        announce(f"note: {shadowed_message(hidden)}")
+    announce(f"run: {run.path}")
+
+
+def curve_so_far(plan: Plan, run: RunDirectory) -> Curve:
+    curve = Curve(headline(plan.recipe.method))
+    for row in read_json_lines(run.metrics_file):
+        curve.add(row)
+    return curve
+
+
+@contextmanager
+def recorded(plan: Plan, run: RunDirectory, from_step: int) -> Iterator[None]:
+    """Keep run.json and events.jsonl true to what happens in the block."""
+    manifest = run.read_manifest()
+    this = new_attempt(from_step=from_step)
+    manifest.attempts.append(this)
+    manifest.versions = package_versions()
+
+    def record(state: State, error: str | None = None) -> None:
+        manifest.state = this.state = state
+        this.error = error
+        this.ended = None if state == "running" else now()
+        run.write_manifest(manifest)
+        run.add_event(state, from_step=from_step, **({"error": error} if error else {}))
+
+    record("running")
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        record("interrupted")
+        raise Interrupted(
+            f"interrupted; {run.path} is kept. Give the same command again to {_way_on(plan, run)}"
+        ) from error
+    except Interrupted:
+        record("interrupted")
+        raise
+    except Exception as error:
+        from recipe_runner.runs.failures import explain
+
+        explained = explain(error)
+        record("failed", str(explained))
+        if not getattr(explained, "__notes__", None):  # a stage has written its own
+            with run.output_file.open("a", encoding="utf-8") as log:
+                traceback.print_exc(file=log)
+            explained.add_note(f"details: {run.output_file}")
+        raise explained from error
+    record("done")
+
+
+def _way_on(plan: Plan, run: RunDirectory) -> str:
+    """Say what the same command will do with an interrupted run."""
+    if plan.stages or keeps_all(plan.recipe.method):
+        return "go on where it stopped"
+    if read_json_lines(run.checkpoints_file):
+        return "resume from its last checkpoint"
+    return "start it over: it has no checkpoint yet (`checkpoint.every` sets how often)"
