@@ -85,7 +85,12 @@ class CodeEnv(RecipeModel):
 
     kind: Literal["code"]
     dataset: FilePath | None = Field(
-        default=None, description="A local JSONL file in place of the DeepCoder data set."
+        default=None,
+        description="A local JSONL file in the columns of the DeepCoder data set, in its place.",
+        examples=["data/code_problems.jsonl"],
+    )
+    test_dataset: FilePath | None = Field(
+        default=None, description="A local JSONL file to evaluate on, where `dataset` is one."
     )
     sandbox: Literal["isolated", "sandboxfusion", "modal"] = Field(
         default="isolated",
@@ -95,11 +100,15 @@ class CodeEnv(RecipeModel):
     timeout_s: Count = Field(default=6, description="Seconds that each test may take.")
     max_turns: Count = Field(default=2, description="Turns of an episode.")
     format_coef: Annotated[float, Field(ge=0)] = Field(
-        default=0.1, description="Weight of the reward for the asked-for format."
+        default=0.1, description="Taken off the reward of a reply without a block of code."
+    )
+    memory_mb: Count = Field(
+        default=1024, description="isolated: memory of each process of a program, in MiB."
     )
     allow_unsafe_execution: bool = Field(
         default=False,
-        description="Run the model's programs without isolation where there is none.",
+        description="isolated: run programs without isolation, with your own rights, where there "
+        "is none.",
     )
 
 

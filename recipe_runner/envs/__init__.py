@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tinker_cookbook.rl.rollout_strategy import RolloutStrategy
     from tinker_cookbook.rl.types import RLDatasetBuilder
 
-# kind of `env` in a recipe -> module with `builder(env, rollouts) -> RLDatasetBuilder`
+# kind of `env` in a recipe -> module with `builder(env, rollouts) -> RLDatasetBuilder`, where it has
+# evaluators of its own `evaluators(env, rollouts)`, and where its groups are not played as the
+# Cookbook plays them `strategy(env, rollouts) -> RolloutStrategy`
 ENVS = {
     "code": "recipe_runner.envs.code",
     "custom": "recipe_runner.envs.custom",
@@ -71,3 +74,17 @@ def dataset_builder(env: Any, rollouts: Rollouts) -> RLDatasetBuilder:
     module = importlib.import_module(ENVS[env.kind])
     builder: RLDatasetBuilder = module.builder(env, rollouts)
     return builder
+
+
+def rollout_strategy(env: Any, rollouts: Rollouts) -> RolloutStrategy | None:
+    """Return how groups of a recipe's `env` are played, None for as the Cookbook plays them."""
+    module = importlib.import_module(ENVS[env.kind])
+    strategy: Callable[[Any, Rollouts], RolloutStrategy] | None
+    strategy = getattr(module, "strategy", None)
+    return None if strategy is None else strategy(env, rollouts)
+
+
+def env_evaluators(env: Any, rollouts: Rollouts) -> list[Any]:
+    """Return the builders of the evaluators that an environment brings beside its test set."""
+    module = importlib.import_module(ENVS[env.kind])
+    return module.evaluators(env, rollouts) if hasattr(module, "evaluators") else []

@@ -20,7 +20,7 @@ _WITHOUT_EFFECT_ON_THE_RESULT = (
     "eval",
     "logging",
 )
-_EVALUATION_OF_AN_ENV = ("eval", "eval_size", "test_data", "test_games", "test_opponent")
+_EVALUATION_OF_AN_ENV = ("eval", "test_data", "test_games", "test_opponent")
 
 
 class Served(BaseModel):

@@ -12,8 +12,8 @@ from recipe_runner.language import Diagnostic, LoadedRecipe, RecipeError, load
 from recipe_runner.planning.checks.distill import check_distill
 from recipe_runner.planning.checks.dpo import check_dpo
 from recipe_runner.planning.checks.evaluators import check_eval
-from recipe_runner.planning.checks.limits import check_limits
 from recipe_runner.planning.checks.generate import check_generate
+from recipe_runner.planning.checks.limits import check_limits
 from recipe_runner.planning.checks.model import check_model
 from recipe_runner.planning.checks.reinforce import check_reinforce
 from recipe_runner.planning.checks.rl import check_rl

@@ -7,12 +7,14 @@ from typing import Any
 
 from recipe_runner.language import Diagnostic, LoadedRecipe
 from recipe_runner.planning.checks.gem import check_gem
+from recipe_runner.planning.checks.preference import check_preference
 
 EnvCheck = Callable[[LoadedRecipe, Any], Iterator[Diagnostic]]
 
 # kind of environment -> the checks of it alone
 OF_KIND: dict[str, EnvCheck] = {
     "gem": check_gem,
+    "preference": check_preference,
 }
 
 
