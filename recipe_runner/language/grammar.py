@@ -88,6 +88,11 @@ def _callable_in(metadata: Any) -> Any:
 ROOT = slot(Recipe)
 
 
+def slot_of(method: Any) -> Slot:
+    """Return the slot that `parse_recipe` validates: the method's model, all of them if unknown."""
+    return Slot(METHODS[method]) if isinstance(method, str) and method in METHODS else ROOT
+
+
 def tag_of(branch: Slot, discriminator: str) -> tuple[Any, ...]:
     """Return the values of `kind` (or whatever tells the branches apart) that choose a branch."""
     if branch.model is None:

@@ -9,7 +9,7 @@ from annotated_types import Ge
 from pydantic import ValidationError
 
 from recipe_runner.language.diagnostics import dotted
-from recipe_runner.language.grammar import ROOT, Slot, locate, union_at
+from recipe_runner.language.grammar import ROOT, Slot, locate, slot_of, union_at
 from recipe_runner.language.tree import Node, Path, plain
 from schemas import Recipe, parse_recipe
 
@@ -30,7 +30,7 @@ def salvage(tree: Node) -> tuple[Recipe, frozenset[str]] | None:
             return parse_recipe(values), frozenset(changed)
         except ValidationError as error:
             for detail in error.errors(include_url=False):
-                path = locate(detail["loc"])
+                path = locate(detail["loc"], slot_of(values.get("method")))
                 changed.add(dotted(path))
                 if not _mend(values, path, tree, missing=detail["type"] == "missing"):
                     return None

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from recipe_runner.language.complaints import Complaints
 from recipe_runner.language.diagnostics import Place, Report
-from recipe_runner.language.grammar import ROOT, Slot
+from recipe_runner.language.grammar import Slot, slot_of
 from recipe_runner.language.kinds import assume_kinds
 from recipe_runner.language.tree import Node, Path, plain
 from recipe_runner.language.wording import show
@@ -27,14 +27,14 @@ def check_structure(root: Node, emptied: dict[Path, Place], report: Report) -> R
     _check_version_type(root, report)
     assumed = assume_kinds(root, report)
     method = assumed.get("method")
-    known = method is not None and method.value in list(METHODS)
+    known = method.value if method is not None and method.value in list(METHODS) else None
     try:
-        if known:
+        if known is not None:
             recipe = parse_recipe(plain(assumed))
             return recipe if len(report.diagnostics) == before else None
         CommonKeys.model_validate(_common_part(plain(assumed)))
     except ValidationError as error:
-        start = ROOT if known else Slot(CommonKeys)
+        start = Slot(CommonKeys) if known is None else slot_of(known)
         Complaints(assumed, emptied, report).add(error, start)
     return None
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from recipe_runner.language.diagnostics import dotted
 from recipe_runner.language.grammar import all_keys, keys_at
-from recipe_runner.language.tree import Node, Path
+from recipe_runner.language.tree import Node, Path, node_at
 
 MAX_LISTED = 12
 
@@ -65,7 +65,7 @@ def hint_for_key(key: str, path: Path, root: Node, method: str | None) -> str | 
     near = nearest(key, here, cutoff=0.75)
     if near:
         return f"did you mean `{near}`?"
-    elsewhere = _belongs(key, method)
+    elsewhere = _belongs(key, method, root)
     if elsewhere:
         return elsewhere
     if key == "<<":
@@ -76,15 +76,21 @@ def hint_for_key(key: str, path: Path, root: Node, method: str | None) -> str | 
     if near:
         return f"did you mean `{near}`?"
     far = nearest(key, _keys_by_name(), cutoff=0.8)
-    misplaced = _belongs(far, method) if far else None
+    misplaced = _belongs(far, method, root) if far else None
     return f"did you mean `{far}`? {misplaced}" if misplaced else _known(here)
 
 
-def _belongs(key: str, method: str | None) -> str | None:
-    """Say under which section, or in which method, a key stands that exists elsewhere."""
+def _belongs(key: str, method: str | None, root: Node) -> str | None:
+    """Say under which section, or in which method, a key stands that exists elsewhere.
+
+    Sections that the recipe has, of the kind that it has, come before those of other kinds.
+    """
     paths = _keys_by_name().get(key, [])
     own = [path[1:] for path in paths if path[0] == method]
-    candidates = own or ([path[1:] for path in paths] if method is None else [])
+    fitting = [
+        path for path in own if _has_section(root, path[:-1]) and key in keys_at(root, path[:-1])
+    ]
+    candidates = fitting or own or ([path[1:] for path in paths] if method is None else [])
     if candidates:
         sections = list(dict.fromkeys(dotted(path[:-1]) for path in candidates))
         listed = " or ".join(f"`{section}`" for section in sections[:3] if section)
@@ -92,6 +98,10 @@ def _belongs(key: str, method: str | None) -> str | None:
     if paths:
         return f"`{key}` is a key of `method: {paths[0][0]}`"
     return None
+
+
+def _has_section(root: Node, path: Path) -> bool:
+    return not path or node_at(root, path) is not None
 
 
 def _known(keys: list[str]) -> str | None:
