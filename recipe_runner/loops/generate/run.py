@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -63,7 +64,7 @@ async def main(config: Config) -> None:
 
 
 async def _answer(
-    config: Config, prompts: list[Prompt], todo: list[int], record: Record, progress: _Progress
+    config: Config, prompts: Sequence[Prompt], todo: list[int], record: Record, progress: _Progress
 ) -> None:
     renderer = get_renderer(config.renderer_name, get_tokenizer(config.model_name))
     service = tinker.ServiceClient(
@@ -165,7 +166,7 @@ def _lines_in(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
-def _write_output(config: Config, prompts: list[Prompt], record: Record) -> None:
+def _write_output(config: Config, prompts: Sequence[Prompt], record: Record) -> None:
     lines = [
         json.dumps(
             {"messages": [*prompts[each.index].messages, {"role": "assistant", "content": text}]},
