@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @click.command("plan")
 @recipe_options
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
+@click.option("--origin", is_flag=True, help="Say where each value was written.")
 def plan(
     recipe: Path,
     overrides: tuple[str, ...],
@@ -25,11 +26,18 @@ def plan(
     backend: str | None,
     steps: int | None,
     output: str,
+    origin: bool,
 ) -> None:
     """Print the resolved plan of RECIPE; nothing is started."""
-    _, resolved = plan_recipe(recipe, overrides, variables, variant, backend, steps)
+    loaded, resolved = plan_recipe(recipe, overrides, variables, variant, backend, steps)
     if output == "json":
         click.echo(resolved.to_json(), nl=False)
+        return
+    if origin:
+        from recipe_runner.cli.origins import origins
+
+        for line in origins(loaded):
+            click.echo(line)
         return
     for line in _lines(resolved):
         click.echo(line)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from recipe_runner.language.diagnostics import Diagnostic, Place, Severity
-from recipe_runner.language.tree import Node, place_of, split_dotted
+from recipe_runner.language.tree import Node, node_at, place_of, split_dotted
 from schemas import Recipe
 
 
@@ -56,6 +56,11 @@ class LoadedRecipe:
     def place(self, dotted: str, *, key: bool = False) -> Place:
         """Return where that value (or its key) was written; absent: the nearest parent's key."""
         return place_of(self._tree, split_dotted(self._tree, dotted), key=key)
+
+    def origin(self, dotted: str) -> Place | None:
+        """Return where that value was written, None where it is a default."""
+        path = split_dotted(self._tree, dotted)
+        return None if node_at(self._tree, path) is None else place_of(self._tree, path)
 
     def shown_path(self, dotted: str, *, key: bool = False) -> str:
         """Return that key as the file calls it that it stands in."""
