@@ -17,7 +17,7 @@ def origins(loaded: LoadedRecipe, prefix: str = "") -> Iterator[str]:
     """
     tree = loaded.recipe.model_dump(mode="json", exclude={"stages"})
     rows = [
-        (f"{prefix}{key} = {_shown(value)}", _origin(loaded, key)) for key, value in _flat(tree)
+        (f"{prefix}{key} = {_shown(value)}", origin_of(loaded, key)) for key, value in _flat(tree)
     ]
     width = max(len(text) for text, _ in rows)
     for text, place in rows:
@@ -26,7 +26,17 @@ def origins(loaded: LoadedRecipe, prefix: str = "") -> Iterator[str]:
         yield from origins(stage, f"{prefix}stages.{name}.")
 
 
-def _origin(loaded: LoadedRecipe, key: str) -> str:
+def origin_of(loaded: LoadedRecipe, key: str) -> str:
+    """Return where a value was written, in words: FILE:LINE, a flag, or `default`.
+
+    Empty for what no recipe says, such as the content of its data files.
+    """
+    section, _, rest = key.partition(".")
+    if section == "stages" and loaded.stages:
+        name, _, within = rest.partition(".")
+        return origin_of(loaded.stages[name], within) if name in loaded.stages else ""
+    if section not in type(loaded.recipe).model_fields:
+        return ""
     place = loaded.origin(key)
     if place is None:
         return "default"

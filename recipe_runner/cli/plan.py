@@ -11,12 +11,14 @@ import click
 from recipe_runner.cli.options import plan_recipe, recipe_options
 
 if TYPE_CHECKING:
+    from recipe_runner.language import LoadedRecipe
     from recipe_runner.planning.plan import Plan
 
 
 @click.command("plan")
 @recipe_options
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
+@click.option("--against", metavar="RUN", help="Say what differs from the plan of an earlier run.")
 @click.option("--origin", is_flag=True, help="Say where each value was written.")
 def plan(
     recipe: Path,
@@ -26,12 +28,16 @@ def plan(
     backend: str | None,
     steps: int | None,
     output: str,
+    against: str | None,
     origin: bool,
 ) -> None:
     """Print the resolved plan of RECIPE; nothing is started."""
     loaded, resolved = plan_recipe(recipe, overrides, variables, variant, backend, steps)
     if output == "json":
         click.echo(resolved.to_json(), nl=False)
+        return
+    if against is not None:
+        _print_changes(loaded, resolved, against)
         return
     if origin:
         from recipe_runner.cli.origins import origins
@@ -41,6 +47,21 @@ def plan(
         return
     for line in _lines(resolved):
         click.echo(line)
+
+
+def _print_changes(loaded: LoadedRecipe, plan: Plan, reference: str) -> None:
+    """Print each key that differs from a run's plan: old, new, and where the new was written."""
+    from recipe_runner.cli.origins import origin_of
+    from recipe_runner.planning.changes import changes
+    from recipe_runner.runs.registry import find_run
+
+    run = find_run(Path(plan.recipe.logging.dir), reference)
+    found = changes(run.read_plan(), plan)
+    click.echo(f"{plan.source} against {run.path}: {len(found) or 'no'} changes")
+    for change in found:
+        place = origin_of(loaded, change.path)
+        note = "" if change.changes_result else "  (the result stays the same)"
+        click.echo(f"  {change.path}: {change.before} -> {change.after}  {place}{note}")
 
 
 def _lines(plan: Plan, title: str = "") -> Iterator[str]:

@@ -72,7 +72,7 @@ def _row(run: RunDirectory) -> dict[str, Any]:
     from recipe_runner.runs.progress.curve import Curve, headline
 
     manifest = run.read_manifest()
-    plan = Plan.from_json(run.plan_file.read_text("utf-8"))
+    plan = run.read_plan()
     if plan.stages:
         return _row_of_stages(run, [(name, _row(run.stage(name))) for name in plan.stages])
     curve = Curve(headline(plan.recipe.method))

@@ -20,7 +20,7 @@ _WITHOUT_EFFECT_ON_THE_RESULT = (
     "eval",
     "logging",
 )
-_EVALUATION_OF_AN_ENV = ("eval", "test_data", "test_games", "test_opponent")
+_EVALUATION_OF_AN_ENV = ("eval", "test_data", "test_dataset", "test_games", "test_opponent")
 
 
 class Served(BaseModel):
@@ -74,6 +74,11 @@ class Plan(BaseModel):
     stages: dict[str, Plan] = {}
 
     @property
+    def recipes(self) -> list[Recipe]:
+        """The recipe, or those of a pipeline's stages."""
+        return [stage.recipe for stage in self.stages.values()] or [self.recipe]
+
+    @property
     def hash(self) -> str:
         """SHA-256 over everything that changes the result, and nothing else."""
         text = json.dumps(self._result_inputs(), sort_keys=True, separators=(",", ":"))
@@ -106,6 +111,16 @@ class Plan(BaseModel):
             pydantic.ValidationError: if it is not one.
         """
         return cls.model_validate_json(text)
+
+
+def changes_result(path: str) -> bool:
+    """Whether a plan's hash covers a dotted key, also one of a stage (`stages.NAME.…`)."""
+    parts = path.split(".")
+    if parts[0] == "stages":
+        parts = parts[2:]
+    if parts[:1] == ["env"] and len(parts) > 1 and parts[1] in _EVALUATION_OF_AN_ENV:
+        return False
+    return not parts or parts[0] not in _WITHOUT_EFFECT_ON_THE_RESULT
 
 
 def _with_fingerprints(tree: Any, fingerprints: dict[str, str]) -> Any:

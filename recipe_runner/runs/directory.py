@@ -106,6 +106,14 @@ class RunDirectory:
         """
         return Manifest.model_validate_json(self.manifest_file.read_text("utf-8"))
 
+    def read_plan(self) -> Plan:
+        """Read plan.json.
+
+        Raises:
+            OSError, pydantic.ValidationError: if it is missing or not a plan.
+        """
+        return Plan.from_json(self.plan_file.read_text("utf-8"))
+
     def write_manifest(self, manifest: Manifest) -> None:
         replace_atomically(self.manifest_file, manifest.model_dump_json(indent=2) + "\n")
 
