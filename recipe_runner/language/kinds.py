@@ -36,11 +36,20 @@ def _section(root: Node, key: str) -> Slot | None:
         if union is None:
             continue
         if not isinstance(union.discriminator, str):
+            if _fits_alone(root, key, union):
+                return None
             nested = [b for b in union.branches() if b.is_union and union.is_union]
             union = nested[0] if nested else union
         if isinstance(union.discriminator, str):
             return union
     return None
+
+
+def _fits_alone(root: Node, key: str, union: Slot) -> bool:
+    """Whether the section is of a form without a kind, beside those with one: `loss.custom`."""
+    written = (root.mapping or {})[key].node.mapping if key in (root.mapping or {}) else None
+    alone = [branch.model for branch in union.branches() if branch.model is not None]
+    return any(name in model.model_fields for model in alone for name in written or {})
 
 
 def _assume(node: Node, key_place: Place, union: Slot, path: Path, report: Report) -> Node:
