@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from recipe_runner.backends import Connection
 from recipe_runner.errors import Interrupted
 from recipe_runner.planning.marked import code_references, main_model
 from recipe_runner.planning.plan import Plan
@@ -42,7 +43,14 @@ class Outcome:
         return own + sum(stage.steps_done for stage in self.stages.values())
 
 
-def attempt(plan: Plan, run: RunDirectory, *, resumed: bool, announce: Announce) -> Outcome:
+def attempt(
+    plan: Plan,
+    run: RunDirectory,
+    *,
+    resumed: bool,
+    announce: Announce,
+    connection: Connection | None = None,
+) -> Outcome:
     """Run a plan to its end in its directory, which the caller has locked.
 
     Raises:
@@ -56,7 +64,7 @@ def attempt(plan: Plan, run: RunDirectory, *, resumed: bool, announce: Announce)
         announce("an unfinished run of this plan has no checkpoint yet: it starts over")
     curve = curve_so_far(plan, run)
     with recorded(plan, run, position.step):
-        train(plan, run, position, curve)
+        train(plan, run, position, curve, connection)
     return Outcome(run, curve)
 
 

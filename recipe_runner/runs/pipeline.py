@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from recipe_runner.backends import Connection
 from recipe_runner.planning.marked import checkpoint_references
 from recipe_runner.planning.plan import Plan
 from recipe_runner.planning.resolve import fingerprints
@@ -16,8 +19,9 @@ from recipe_runner.runs.attempt import (
     curve_so_far,
     recorded,
 )
+from recipe_runner.runs.console import captured_output
 from recipe_runner.runs.directory import RunDirectory
-from recipe_runner.runs.training import resolve_checkpoint
+from recipe_runner.runs.training import connected, resolve_checkpoint
 from schemas import parse_recipe
 from schemas.base import STAGE, stage_output
 
@@ -30,12 +34,14 @@ def run_stages(plan: Plan, run: RunDirectory, *, resumed: bool, announce: Announ
     """
     _require_checkpoints(plan)
     announce_start(announce, plan, run)
-    states = {name: run.stage(name).read_manifest().state for name in plan.stages}
-    done = [name for name, state in states.items() if state == "done"]
+    done = [name for name in plan.stages if run.stage(name).read_manifest().state == "done"]
     if resumed:
-        announce(f"resuming the unfinished run of this plan: {len(done)} stages are done")
+        announce(
+            f"resuming the unfinished run of this plan: {len(done)} of {len(plan.stages)} stages "
+            "are done"
+        )
     outcomes: dict[str, Outcome] = {}
-    with recorded(plan, run, len(done)):
+    with recorded(plan, run, len(done)), _connected(plan, run) as connection:
         for number, (name, stage) in enumerate(plan.stages.items(), start=1):
             title = f"stage {number} of {len(plan.stages)}, {name}"
             if name in done:
@@ -44,22 +50,30 @@ def run_stages(plan: Plan, run: RunDirectory, *, resumed: bool, announce: Announ
                 continue
             announce(f"\n{title}")
             run.add_event("stage", stage=name, number=number)
-            fresh = states[name] == "planned"
-            outcomes[name] = _run_stage(plan, stage, run, name, fresh, announce)
+            resolved = with_outputs(stage, plan, run)
+            outcomes[name] = _run_stage(resolved, run.stage(name), announce, connection)
     return Outcome(run, None, outcomes)
 
 
 def _run_stage(
-    plan: Plan, stage: Plan, run: RunDirectory, name: str, fresh: bool, announce: Announce
+    stage: Plan, directory: RunDirectory, announce: Announce, connection: Connection
 ) -> Outcome:
-    directory = run.stage(name)
-    resolved = with_outputs(stage, plan, run)
     with directory.lock():
         manifest = directory.read_manifest()
-        manifest.plan_hash = resolved.hash
-        directory.write_plan(resolved)
+        resumed = manifest.state != "planned"
+        manifest.plan_hash = stage.hash
+        directory.write_plan(stage)
         directory.write_manifest(manifest)
-        return attempt(resolved, directory, resumed=not fresh, announce=announce)
+        return attempt(stage, directory, resumed=resumed, announce=announce, connection=connection)
+
+
+@contextmanager
+def _connected(plan: Plan, run: RunDirectory) -> Iterator[Connection]:
+    """Bring the backend up once for all stages; what that prints goes to the run's log."""
+    with ExitStack() as stack:
+        with captured_output(run.output_file):
+            connection = stack.enter_context(connected(plan, run))
+        yield connection
 
 
 def _require_checkpoints(plan: Plan) -> None:
@@ -76,7 +90,7 @@ def with_outputs(stage: Plan, plan: Plan, run: RunDirectory) -> Plan:
     written = {
         stage_output(name): str(run.stage(name).path / each.recipe.output)
         for name, each in plan.stages.items()
-        if each.recipe.method == "generate"
+        if each.recipe.method == "generate" and run.stage(name).state() == "done"
     }
     before = stage.recipe.model_dump(mode="json")
     after = _replaced(before, written)

@@ -1,4 +1,4 @@
-"""One attempt at a run: backend up, terminal kept for the display, the Cookbook's loop inside."""
+"""A loop at work: backend up, terminal kept for the display, the Cookbook's loop inside."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from recipe_runner.backends import Connection, backend
@@ -27,12 +27,21 @@ from schemas.base import STAGE
 LOCAL_STORE = ".local"
 
 
-def train(plan: Plan, run: RunDirectory, position: Position, curve: Curve) -> None:
-    """Bring the backend up and run the Cookbook's loop, with the terminal kept for the display."""
+def train(
+    plan: Plan,
+    run: RunDirectory,
+    position: Position,
+    curve: Curve,
+    connection: Connection | None = None,
+) -> None:
+    """Run the Cookbook's loop, with the terminal kept for the display.
+
+    Args:
+        connection: a backend that is up; none: it is brought up for this run alone.
+    """
     from recipe_runner.runs.loggers import wandb_environment
     from recipe_runner.runs.progress.display import make_display
 
-    chosen = backend(backend_kind(plan.recipe.backend))
     root = Path(plan.recipe.logging.dir)
     with ExitStack() as stack:
         stack.enter_context(_terminated_like_interrupted())
@@ -40,14 +49,20 @@ def train(plan: Plan, run: RunDirectory, position: Position, curve: Curve) -> No
         display = make_display(terminal, getattr(plan.recipe, "steps", None), position.step)
         on_row = stack.enter_context(_row_logger(plan, run))
         stack.enter_context(watch(run.metrics_file, curve, display, on_row))
-        connection = stack.enter_context(
-            chosen.connect(plan, store=root / LOCAL_STORE, log=run.backend_log)
-        )
+        if connection is None:
+            connection = stack.enter_context(connected(plan, run))
         stack.enter_context(search_path(plan.source))
         stack.enter_context(_environment(_key(connection) | wandb_environment(plan, run.run_id)))
         target = _target(plan, run.path, connection.base_url, root, stages=run.path.parent)
         job = compile_plan(plan, target)
         asyncio.run(job.run())
+
+
+def connected(plan: Plan, run: RunDirectory) -> AbstractContextManager[Connection]:
+    """Bring the backend of a plan up, for as long as the block lasts."""
+    store = Path(plan.recipe.logging.dir) / LOCAL_STORE
+    chosen = backend(backend_kind(plan.recipe.backend))
+    return chosen.connect(plan, store=store, log=run.backend_log)
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from recipe_runner.planning.plan import Plan
 
 def sources(plan: Plan) -> list[ModelSource]:
     """Return what this machine serves each of a plan's models by."""
-    return [resolve(name) for name in model_names(plan.recipe)]
+    names = {name for recipe in plan.recipes for name in model_names(recipe)}
+    return [resolve(name) for name in sorted(names)]
 
 
 def register_tokenizer(source: ModelSource) -> None:
