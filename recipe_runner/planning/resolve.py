@@ -115,4 +115,9 @@ def _notes(recipe: Recipe, served: Served) -> list[str]:
             f"{recipe.steps} steps of {rollouts} rollouts are {recipe.steps * rollouts:,} rollouts "
             f"of at most {recipe.rollout.max_tokens:,} tokens a turn"
         )
+    if getattr(getattr(recipe, "env", None), "allow_unsafe_execution", False):
+        notes.append(
+            "allow_unsafe_execution: on a machine that cannot isolate them, programs that the "
+            "model writes run with your own rights"
+        )
     return notes

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from recipe_runner.isolation import available
 from recipe_runner.planning.plan import Plan
 from schemas import parse_recipe
 
@@ -44,9 +45,17 @@ def reduced(plan: Plan, directory: Path, steps: int) -> tuple[Plan, list[str]]:
     after = _limited(before, _limits(before))
     if "steps" in after:
         after["steps"] = steps
+    _grade_here(after)
     after["logging"] = {"dir": str(directory), "rollouts": plan.recipe.logging.rollouts}
     changes = list(_changes(before, after))
     return plan.model_copy(update={"recipe": parse_recipe(after)}), changes
+
+
+def _grade_here(recipe: Tree) -> None:
+    """Let this machine run the programs of a code environment, where it can isolate them."""
+    env = recipe.get("env") or {}
+    if env.get("kind") == "code" and env["sandbox"] != "isolated" and available() is not None:
+        env["sandbox"] = "isolated"
 
 
 def _reduced_stages(plan: Plan, directory: Path, steps: int) -> tuple[Plan, list[str]]:

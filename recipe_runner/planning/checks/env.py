@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from recipe_runner.language import Diagnostic, LoadedRecipe
+from recipe_runner.planning.checks.code import check_code
 from recipe_runner.planning.checks.gem import check_gem
 from recipe_runner.planning.checks.preference import check_preference
 
@@ -13,6 +14,7 @@ EnvCheck = Callable[[LoadedRecipe, Any], Iterator[Diagnostic]]
 
 # kind of environment -> the checks of it alone
 OF_KIND: dict[str, EnvCheck] = {
+    "code": check_code,
     "gem": check_gem,
     "preference": check_preference,
 }

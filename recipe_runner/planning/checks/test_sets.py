@@ -5,7 +5,7 @@ from __future__ import annotations
 from schemas import Recipe
 from schemas.data import COOKBOOK_DATASETS, CustomData, Data, HuggingFaceData
 from schemas.distill import DistillRecipe, teachers_of
-from schemas.env import GemEnv, MathEnv, PreferenceEnv
+from schemas.env import CodeEnv, GemEnv, MathEnv, PreferenceEnv
 
 # The Cookbook's data sets that hold nothing back.
 _WITHOUT_TEST_SET = ("openthoughts3",)
@@ -22,6 +22,8 @@ def has_test_set(recipe: Recipe) -> bool:
         return env.dataset in ("math", "gsm8k")
     if isinstance(env, PreferenceEnv):
         return env.eval_size > 0
+    if isinstance(env, CodeEnv):
+        return env.dataset is None or env.test_dataset is not None
     if env is not None:
         return True
     if isinstance(recipe, DistillRecipe):
@@ -43,6 +45,8 @@ def test_set_key(recipe: Recipe) -> str | None:
     """Return the key that would give the recipe a test set, if there is one."""
     if isinstance(getattr(recipe, "env", None), GemEnv):
         return "env.eval"
+    if isinstance(getattr(recipe, "env", None), CodeEnv):
+        return "env.test_dataset"
     if isinstance(getattr(recipe, "env", None), PreferenceEnv):
         return "env.eval_size"
     return "data.test_size" if hasattr(getattr(recipe, "data", None), "test_size") else None
