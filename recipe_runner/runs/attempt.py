@@ -14,6 +14,7 @@ from recipe_runner.planning.plan import Plan
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.files import read_json_lines
 from recipe_runner.runs.manifest import State, new_attempt, now, package_versions
+from recipe_runner.runs.programs import unisolated_programs
 from recipe_runner.runs.progress import Curve, headline
 from recipe_runner.runs.resume import Position, align, keeps_all
 from recipe_runner.runs.training import train
@@ -80,6 +81,9 @@ def announce_start(announce: Announce, plan: Plan, run: RunDirectory) -> None:
     hidden = shadowed(plan.source) if code_references(recipe) else None
     if hidden is not None:
         announce(f"note: {shadowed_message(hidden)}")
+    unisolated = unisolated_programs(plan)
+    if unisolated is not None:
+        announce(unisolated)
     announce(f"run: {run.path}")
 
 
