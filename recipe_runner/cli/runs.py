@@ -67,7 +67,6 @@ def show(reference: str, root: Path, output: str) -> None:
 
 
 def _row(run: RunDirectory) -> dict[str, Any]:
-    from recipe_runner.planning.plan import Plan
     from recipe_runner.runs.files import read_json_lines
     from recipe_runner.runs.progress.curve import Curve, headline
 
