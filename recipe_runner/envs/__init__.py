@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from tinker_cookbook.rl.rollout_strategy import RolloutStrategy
     from tinker_cookbook.rl.types import RLDatasetBuilder
 
-# kind of `env` in a recipe -> module with `builder(env, rollouts) -> RLDatasetBuilder`, where it has
-# evaluators of its own `evaluators(env, rollouts)`, and where its groups are not played as the
+# kind of `env` in a recipe -> module with `builder(env, rollouts) -> RLDatasetBuilder`, where it
+# has evaluators of its own `evaluators(env, rollouts)`, and where its groups are not played as the
 # Cookbook plays them `strategy(env, rollouts) -> RolloutStrategy`
 ENVS = {
     "code": "recipe_runner.envs.code",

@@ -24,11 +24,12 @@ LIMITS = {
     "num_prompts": 8,
     "size": 4,
     "test_games": 2,
+    "test_group_size": 4,
     "test_size": 8,
 }
 
 # Of these, a recipe that says nothing has all there are.
-_NONE_IS_ALL = ("limit", "max_examples", "num_prompts")
+_NONE_IS_ALL = ("limit", "max_examples", "num_prompts", "test_games", "test_group_size")
 
 Tree = dict[str, Any]
 

@@ -182,7 +182,9 @@ def _place(error: BaseException) -> str | None:
         return f"{error.filename}:{error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
     users = [frame for frame in frames if _is_users(Path(frame.filename))]
-    return f"{users[-1].filename}:{users[-1].lineno}" if users else None
+    if users:
+        return f"{users[-1].filename}:{users[-1].lineno}"
+    return _place(error.__cause__) if error.__cause__ else None
 
 
 def _is_users(file: Path) -> bool:
