@@ -80,6 +80,7 @@ def enter(jail: Jail) -> None:
     """
     libc = Libc()
     is_nobody = _enter_namespaces(libc)
+    _end_with_parent(libc)
     child = os.fork()
     if child:
         _end_like(child)
@@ -231,7 +232,11 @@ def _give_up_rights(libc: Libc, *, is_nobody: bool) -> None:
     header = CAPABILITY_VERSION_3.to_bytes(4, sys.byteorder) + bytes(4)
     libc.call("capset", header, bytes(24))
     libc.call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    # After the change of user, which clears it: without its parent this namespace ends.
+    _end_with_parent(libc)  # now, since the change of user has cleared it
+
+
+def _end_with_parent(libc: Libc) -> None:
+    """Be killed when the parent is; a namespace whose first process is killed ends as a whole."""
     libc.call("prctl", PR_SET_PDEATHSIG, 9, 0, 0, 0)
 
 
