@@ -78,6 +78,11 @@ def announce_start(announce: Announce, plan: Plan, run: RunDirectory) -> None:
         announce(
             "note: stand-in weights. This shows that the recipe runs, not what the model learns."
         )
+        if getattr(recipe, "extract", None) is not None:
+            announce(
+                "note: replies that `extract` does not match are kept as they are: a stand-in "
+                "cannot answer"
+            )
     hidden = shadowed(plan.source) if code_references(recipe) else None
     if hidden is not None:
         announce(f"note: {shadowed_message(hidden)}")
