@@ -39,11 +39,20 @@ class ComparisonsData(RecipeModel):
     """A JSONL file of preferences, one {"prompt", "chosen", "rejected"} a line.
 
     Each is a text or a list of messages. The Cookbook's own form, {"comparison", "label"}, is read
-    as well.
+    as well. In place of one file there may be two, of better and of worse replies: conversations,
+    or {"prompt", "answer"}. Each reply is compared with the others' replies to the same prompt.
     """
 
     kind: Literal["comparisons"]
-    path: FilePath = Field(description="The JSONL file.", examples=["data/comparisons.jsonl"])
+    path: FilePath | None = Field(
+        default=None, description="The JSONL file.", examples=["data/comparisons.jsonl"]
+    )
+    chosen: FilePath | None = Field(
+        default=None, description="JSONL of the better replies, in place of `path`."
+    )
+    rejected: FilePath | None = Field(
+        default=None, description="JSONL of the worse replies, with `chosen`."
+    )
     test_size: Cadence = Field(
         default=0, description="Number of comparisons held out for the test loss."
     )

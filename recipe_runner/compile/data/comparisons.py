@@ -9,7 +9,7 @@ from tinker_cookbook.preference.preference_datasets import (
 )
 from tinker_cookbook.supervised.types import ChatDatasetBuilder, ChatDatasetBuilderCommonConfig
 
-from recipe_runner.envs.preference.comparisons import FileComparisonBuilder, named_comparisons
+from recipe_runner.envs.preference.comparisons import file_comparisons, named_comparisons
 from schemas.data import ComparisonsData, Data, HuggingFaceData
 
 
@@ -36,6 +36,4 @@ def _comparisons(data: Data, *, seed: int, ties: bool, at_least: int) -> Compari
     if isinstance(data, HuggingFaceData):
         return named_comparisons(data.dataset)
     assert isinstance(data, ComparisonsData), "check() refuses other kinds"
-    return FileComparisonBuilder(
-        path=data.path, test_size=data.test_size, seed=seed, ties=ties, at_least=at_least
-    )
+    return file_comparisons(data, test_size=data.test_size, seed=seed, ties=ties, at_least=at_least)

@@ -15,8 +15,8 @@ from tinker_cookbook.rl.types import RLDatasetBuilder
 
 from recipe_runner.envs import Rollouts
 from recipe_runner.envs.preference.comparisons import (
-    FileComparisonBuilder,
     FilePromptBuilder,
+    file_comparisons,
     named_comparisons,
 )
 from recipe_runner.envs.preference.dataset import JudgedDatasetBuilder
@@ -50,24 +50,33 @@ def evaluators(
     """Return the builder of the win rate's evaluator, where comparisons are kept apart for it."""
     if env.eval_size == 0:
         return []
+    comparisons = _comparisons(env, rollouts, test_size=env.eval_size)
     judge = judge_builder(env.judge, rollouts)
-    return [win_rate(_comparisons(env, rollouts), judge, size=env.eval_size, rollouts=rollouts)]
+    return [win_rate(comparisons, judge, size=env.eval_size, rollouts=rollouts)]
 
 
-def _comparisons(env: PreferenceEnv, rollouts: Rollouts) -> ComparisonDatasetBuilder:
+def _comparisons(
+    env: PreferenceEnv, rollouts: Rollouts, test_size: int | None = None
+) -> ComparisonDatasetBuilder:
+    """Return the comparisons; `test_size` is for named sets, whose test set does not cost any."""
     if env.data is None:
         from tinker_cookbook.recipes.preference.shorter.env import ShorterComparisonBuilder
 
         return ShorterComparisonBuilder()
     if isinstance(env.data, HuggingFaceData):
-        return named_comparisons(env.data.dataset)
-    assert isinstance(env.data, ComparisonsData | PromptsData), "check() refuses other kinds"
-    kind = FileComparisonBuilder if isinstance(env.data, ComparisonsData) else FilePromptBuilder
+        return named_comparisons(env.data.dataset, test_size)
     groups, batches = rollouts.groups_per_batch, rollouts.num_batches
-    return kind(
-        path=env.data.path,
-        test_size=env.eval_size,
-        seed=rollouts.seed,
-        at_least=groups if batches is None else 1,
-        num_rows=None if batches is None else groups * batches,
+    at_least = groups if batches is None else 1
+    num_rows = None if batches is None else groups * batches
+    if isinstance(env.data, ComparisonsData):
+        return file_comparisons(
+            env.data,
+            test_size=env.eval_size,
+            seed=rollouts.seed,
+            at_least=at_least,
+            num_rows=num_rows,
+        )
+    assert isinstance(env.data, PromptsData), "check() refuses other kinds"
+    return FilePromptBuilder(
+        path=env.data.path, seed=rollouts.seed, at_least=at_least, num_rows=num_rows
     )

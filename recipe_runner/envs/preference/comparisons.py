@@ -15,6 +15,9 @@ from tinker_cookbook.renderers import Message
 
 from recipe_runner.errors import DataError
 from recipe_runner.jsonl import Record, read_records
+from schemas.data import ComparisonsData
+
+Conversation = tuple[list[Message], Message]
 
 LABELS = ("A", "B", "Tie")
 _COOKBOOK_COLUMNS = ("prompt_conversation", "completion_A", "completion_B")
@@ -71,6 +74,30 @@ class FileComparisonBuilder(ComparisonDatasetBuilder):
 
 
 @chz.chz
+class PairedFilesBuilder(FileComparisonBuilder):
+    """Each reply of one file against the other file's replies to the same prompt.
+
+    Attributes:
+        path: the better replies.
+        rejected_path: the worse ones.
+    """
+
+    rejected_path: str
+
+    def _read(self) -> list[LabeledComparison]:
+        worse: dict[str, list[Message]] = {}
+        for record in read_records(self.rejected_path):
+            prompt, reply = read_reply(record)
+            worse.setdefault(json.dumps(prompt), []).append(reply)
+        better = [read_reply(record) for record in read_records(self.path)]
+        return [
+            LabeledComparison(Comparison(prompt, [chosen], [rejected]), "A")
+            for prompt, chosen in better
+            for rejected in worse.get(json.dumps(prompt), [])
+        ]
+
+
+@chz.chz
 class FilePromptBuilder(FileComparisonBuilder):
     """Prompts from a JSONL file, for judges that need no reply to compare with."""
 
@@ -96,6 +123,28 @@ def named_comparisons(name: str, test_size: int | None = None) -> ComparisonData
     return named.UltraFeedbackComparisonBuilder()
 
 
+def file_comparisons(
+    data: ComparisonsData,
+    *,
+    test_size: int,
+    seed: int,
+    ties: bool = True,
+    at_least: int = 1,
+    num_rows: int | None = None,
+) -> FileComparisonBuilder:
+    """Return the builder of comparisons in one file, or of two files' replies."""
+    fields: dict[str, Any] = {
+        "test_size": test_size,
+        "seed": seed,
+        "ties": ties,
+        "at_least": at_least,
+        "num_rows": num_rows,
+    }
+    if data.path is not None:
+        return FileComparisonBuilder(path=data.path, **fields)
+    return PairedFilesBuilder(path=data.chosen, rejected_path=data.rejected, **fields)
+
+
 def read_comparison(record: Record) -> LabeledComparison:
     """Return the comparison on a line, in either of the two forms.
 
@@ -107,6 +156,21 @@ def read_comparison(record: Record) -> LabeledComparison:
     prompt = record.conversation("prompt", "user")
     chosen, rejected = (_reply(record, column) for column in ("chosen", "rejected"))
     return LabeledComparison(Comparison(_messages(prompt), chosen, rejected), "A")
+
+
+def read_reply(record: Record) -> Conversation:
+    """Return the prompt and the reply on a line: a conversation, or `prompt` and `answer`.
+
+    Raises:
+        DataError: if it has neither, or a column is wrong.
+    """
+    if not record.has("messages"):
+        prompt = record.conversation("prompt", "user")
+        return _messages(prompt), {"role": "assistant", "content": record.text("answer")}
+    *prompt, reply = record.messages("messages")
+    if reply["role"] != "assistant" or not prompt:
+        raise record.error("messages", "has to be a prompt and, at the end, the assistant's reply")
+    return _messages(prompt), cast(Message, reply)
 
 
 def read_prompt(record: Record) -> list[Message]:

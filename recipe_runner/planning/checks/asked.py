@@ -37,6 +37,7 @@ def check_asked(
             f"renderer {renderer} does not fit {facts.name}",
             hint=f"use {' or '.join(facts.renderers)}",
         )
+    yield from _check_retired(loaded, model, path)
 
 
 def _check_unknown(
@@ -58,4 +59,17 @@ def _check_unknown(
             "unknown-model",
             f"{model} is not in the catalog, so no renderer can be chosen for it",
             hint=f"write `renderer: NAME` in `{path}`",
+        )
+
+
+def _check_retired(loaded: LoadedRecipe, model: str, path: str) -> Iterator[Diagnostic]:
+    retired = models.retirement(model)
+    if retired is not None:
+        instead = f"; use {retired.replacement}" if retired.replacement else ""
+        yield loaded.diagnostic(
+            f"{path}.model",
+            "retired-model",
+            f"{model} was retired on {retired.date}, as far as the shipped snapshot knows",
+            hint=f"hosted Tinker may refuse it{instead}",
+            severity="warning",
         )

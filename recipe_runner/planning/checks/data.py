@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from recipe_runner.language import Diagnostic, LoadedRecipe
 from recipe_runner.planning.checks.effects import no_effect
-from schemas.data import COOKBOOK_DATASETS, Data, HuggingFaceData
+from schemas.data import COOKBOOK_DATASETS, ComparisonsData, Data, HuggingFaceData
 
 # What the Cookbook's own data-set builders decide themselves.
 _FIXED_BY_THE_COOKBOOK = ("config", "split", "messages_column", "test_size")
@@ -38,6 +38,8 @@ def check_data(
             f"`method: {method}` takes no {data.kind}",
             hint=f"one of {', '.join(kinds)}",
         )
+    if isinstance(data, ComparisonsData):
+        yield from _check_files(loaded, data, path)
     if not isinstance(data, HuggingFaceData):
         return
     if data.dataset not in COOKBOOK_DATASETS and hub_ids:
@@ -58,3 +60,16 @@ def check_data(
                 f"the Cookbook's {data.dataset} decides it itself",
                 "remove it, or name the data set by its hub id",
             )
+
+
+def _check_files(loaded: LoadedRecipe, data: ComparisonsData, path: str) -> Iterator[Diagnostic]:
+    """Comparisons are in one file, or their better and their worse replies in two."""
+    given = [key for key in ("path", "chosen", "rejected") if getattr(data, key) is not None]
+    if given not in (["path"], ["chosen", "rejected"]):
+        yield loaded.diagnostic(
+            path,
+            "missing-key",
+            f"comparisons are in `path`, or in `chosen` and `rejected`; there is "
+            f"{' and '.join(given) or 'neither'}",
+            hint="write `path: FILE.jsonl`, or both of the others",
+        )
