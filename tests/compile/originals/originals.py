@@ -70,10 +70,14 @@ def original_config(
     raise AssertionError(f"{module} did not call {loop}")
 
 
-def compiled(recipe: str, *overrides: str, variant: str | None = None) -> Job:
+def compiled(
+    recipe: str, *overrides: str, variant: str | None = None, stage: str | None = None
+) -> Job:
     """Return what a shipped recipe compiles to, `recipe` relative to recipes/."""
     loaded = load(ROOT / "recipes" / recipe, overrides=overrides, variant=variant)
     plan = make_plan(loaded, Served(kind="hosted", note=""))
+    if stage is not None:
+        plan = plan.stages[stage]
     return compile_plan(plan, Target(log_path=Path("runs/here")))
 
 
