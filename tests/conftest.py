@@ -17,6 +17,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
+pytest_plugins = ["tests.e2e.preflight_table"]
 
 RL_RECIPE = """\
 version: 1

@@ -28,6 +28,7 @@ def preflight(
     from recipe_runner.runs.execute import execute
     from recipe_runner.runs.hub_samples import hub_samples
     from recipe_runner.runs.preflight import reduced
+    from recipe_runner.runs.stand_ins import real_parts, stand_ins
 
     loaded, plan = plan_recipe(recipe, overrides, variables, variant, "local", None)
     started = time.monotonic()
@@ -37,7 +38,8 @@ def preflight(
             click.echo(f"reduced: {change}")
         with hub_samples() as samples:
             outcome = execute(small, loaded.text, on_existing="new", announce=click.echo)
-    for dataset in samples:
-        click.echo(f"stand-in: rows written for recipe-run in place of the data set {dataset}")
+    click.echo(f"real: {', '.join(real_parts(plan))}")
+    for stand_in in stand_ins(plan, samples):
+        click.echo(f"stand-in: {stand_in}")
     steps_done = outcome.steps_done
     click.echo(f"preflight passed: {steps_done} steps in {time.monotonic() - started:.0f} s")
