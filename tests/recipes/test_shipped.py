@@ -42,7 +42,7 @@ def test_it_starts_with_its_schema_and_what_it_shows_and_costs(path: Path) -> No
     schema, *rest = comment(path)
     depth = len(path.relative_to(ROOT).parts) - 1
     assert schema == f"# yaml-language-server: $schema={'../' * depth}schemas/recipe.schema.json"
-    text = "\n".join(rest)
+    text = " ".join(line.removeprefix("#").strip() for line in rest)
     assert 2 <= len(rest) <= 24
     assert COST.search(text), "what it costs"
 
