@@ -20,7 +20,14 @@ _WITHOUT_EFFECT_ON_THE_RESULT = (
     "eval",
     "logging",
 )
-_EVALUATION_OF_AN_ENV = ("eval", "test_data", "test_dataset", "test_games", "test_opponent")
+_EVALUATION_OF_AN_ENV = (
+    "eval",
+    "test_data",
+    "test_dataset",
+    "test_games",
+    "test_group_size",
+    "test_opponent",
+)
 
 
 class Served(BaseModel):

@@ -1,6 +1,6 @@
 """`env.kind: search`: questions answered with retrieval as a tool, from the Cookbook's search_tool.
 
-`builder.py` makes the data set, `store.py` the embedded vector store, `embedding.py` its vectors.
+`dataset.py` makes the data set, `store.py` the embedded vector store, `embedding.py` its vectors.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ def builder(env: SearchEnv, rollouts: Rollouts) -> RLDatasetBuilder:
         EnvironmentUnavailable: if Chroma is not installed.
     """
     try:
-        from recipe_runner.envs.search import builder as module
+        from recipe_runner.envs.search import dataset
     except ImportError as error:
         raise EnvironmentUnavailable(
             f"env.kind: search needs Chroma and Google's client ({error}): "
             "pip install chromadb google-genai"
         ) from error
-    return module.builder(env, rollouts)
+    return dataset.builder(env, rollouts)

@@ -8,7 +8,11 @@ from typing import Any
 from recipe_runner.language import Diagnostic, LoadedRecipe
 from recipe_runner.planning.checks.code import check_code
 from recipe_runner.planning.checks.gem import check_gem
+from recipe_runner.planning.checks.multiplayer import check_multiplayer
 from recipe_runner.planning.checks.preference import check_preference
+from recipe_runner.planning.checks.rubric import check_rubric
+from recipe_runner.planning.checks.search import check_search
+from recipe_runner.planning.checks.verifiers import check_verifiers
 
 EnvCheck = Callable[[LoadedRecipe, Any], Iterator[Diagnostic]]
 
@@ -16,7 +20,11 @@ EnvCheck = Callable[[LoadedRecipe, Any], Iterator[Diagnostic]]
 OF_KIND: dict[str, EnvCheck] = {
     "code": check_code,
     "gem": check_gem,
+    "multiplayer": check_multiplayer,
     "preference": check_preference,
+    "rubric": check_rubric,
+    "search": check_search,
+    "verifiers": check_verifiers,
 }
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from schemas import Recipe
 from schemas.data import COOKBOOK_DATASETS, CustomData, Data, HuggingFaceData
 from schemas.distill import DistillRecipe, teachers_of
-from schemas.env import CodeEnv, GemEnv, MathEnv, PreferenceEnv
+from schemas.env import (
+    CodeEnv,
+    GemEnv,
+    MathEnv,
+    PreferenceEnv,
+    RubricEnv,
+    SearchEnv,
+    VerifiersEnv,
+)
 
 # The Cookbook's data sets that hold nothing back.
 _WITHOUT_TEST_SET = ("openthoughts3",)
@@ -24,6 +32,10 @@ def has_test_set(recipe: Recipe) -> bool:
         return env.eval_size > 0
     if isinstance(env, CodeEnv):
         return env.dataset is None or env.test_dataset is not None
+    if isinstance(env, RubricEnv):
+        return env.test_data is not None
+    if isinstance(env, SearchEnv | VerifiersEnv):
+        return False
     if env is not None:
         return True
     if isinstance(recipe, DistillRecipe):
@@ -49,4 +61,6 @@ def test_set_key(recipe: Recipe) -> str | None:
         return "env.test_dataset"
     if isinstance(getattr(recipe, "env", None), PreferenceEnv):
         return "env.eval_size"
+    if isinstance(getattr(recipe, "env", None), RubricEnv):
+        return "env.test_data"
     return "data.test_size" if hasattr(getattr(recipe, "data", None), "test_size") else None
