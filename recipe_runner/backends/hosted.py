@@ -31,9 +31,18 @@ def check_access() -> None:
 
 @contextmanager
 def connect(plan: Plan, *, store: Path, log: Path) -> Iterator[Connection]:
+    yield reach()
+
+
+def reach() -> Connection:
+    """Return the connection to the hosted service.
+
+    Raises:
+        BackendError: if there is no key, or the service does not answer.
+    """
     check_access()
     from tinker.lib.base_url import DEFAULT_BASE_URL
 
     base_url = os.environ.get("TINKER_BASE_URL")
     require_reachable(base_url or DEFAULT_BASE_URL)
-    yield Connection(base_url=base_url)
+    return Connection(base_url=base_url)

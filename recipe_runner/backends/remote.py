@@ -28,10 +28,20 @@ def check_access() -> None:
 @contextmanager
 def connect(plan: Plan, *, store: Path, log: Path) -> Iterator[Connection]:
     assert isinstance(plan.recipe.backend, RemoteBackend)
-    require_reachable(plan.recipe.backend.base_url)
+    connection = reach(plan.recipe.backend.base_url)
     for source in sources(plan):
         # `recipe-run serve` elsewhere has the model that we ship; no hub has its tokenizer.
         if source.kind == "shipped":
             register_tokenizer(source)
+    yield connection
+
+
+def reach(base_url: str) -> Connection:
+    """Return the connection to a server.
+
+    Raises:
+        BackendError: if it does not answer.
+    """
+    require_reachable(base_url)
     key = None if os.environ.get("TINKER_API_KEY") else _PLACEHOLDER_KEY
-    yield Connection(base_url=plan.recipe.backend.base_url, api_key=key)
+    return Connection(base_url=base_url, api_key=key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,16 @@ def find_run(root: Path, reference: str) -> RunDirectory:
     """
     if (Path(reference) / "run.json").exists():
         return RunDirectory(Path(reference))
+    known: set[str] = set()
     for run in reversed(runs_under(root)):
         name, run_id = run.path.parent.name, run.path.name
-        if reference in (run_id, f"{name}/{run_id}", name):
+        names = {run_id, f"{name}/{run_id}", name}
+        if reference in names:
             return run
-    raise UsageError(f"there is no run {reference!r} in {root}; `recipe-run runs list` lists them")
+        known |= names
+    near = difflib.get_close_matches(reference, sorted(known), n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`recipe-run runs list` lists them"
+    raise UsageError(f"there is no run {reference!r} in {root}; {hint}")
 
 
 def checkpoint_path(root: Path, reference: str, stages: Path | None = None) -> str:

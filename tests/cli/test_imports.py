@@ -21,6 +21,8 @@ HEAVY_PACKAGES = {"torch", "transformers", "tinker", "tinker_cookbook", "gem"}
 # And these, each inside a function that is called only when its package is loaded anyway.
 ALSO_HEAVY = {
     "recipe_runner/backends/hosted.py": "asks the SDK where the hosted service is, once it is used",
+    "recipe_runner/backends/weights.py": "asks the service through the SDK, once it is used",
+    "recipe_runner/catalog/refresh_evaluations.py": "a script that rewrites the catalog's data",
     "recipe_runner/catalog/refresh_gem.py": "a script that rewrites the catalog's data",
     "recipe_runner/catalog/refresh_models.py": "a script that rewrites the catalog's data",
     "recipe_runner/runs/failures.py": "names the exceptions of a loop that has just failed",
