@@ -71,9 +71,9 @@ async def _answer(
         base_url=config.base_url, user_metadata=recipe_user_metadata(config.recipe_name)
     )
     if config.load_checkpoint_path is None:
-        client = await service.create_sampling_client_async(base_model=config.model_name)
+        client = await service.create_sampling_client(base_model=config.model_name)
     else:
-        client = await service.create_sampling_client_async(model_path=config.load_checkpoint_path)
+        client = await service.create_sampling_client(model_path=config.load_checkpoint_path)
     room = asyncio.Semaphore(config.max_in_flight)
     with record.open() as file:
         async with asyncio.TaskGroup() as group:
@@ -103,7 +103,7 @@ async def _answer_one(
         seed=_seed(config.seed, index),
         stop=renderer.get_stop_sequences(),
     )
-    result = await client.sample_async(
+    result = await client.sample(
         prompt=tokens, num_samples=config.samples_per_prompt, sampling_params=parameters
     )
     replies = tuple(_reply(renderer, sequence) for sequence in result.sequences)

@@ -38,6 +38,9 @@ class Answering:
         self.asked: dict[str, tinker.SamplingParams] = {}
         self.sentences = sentences
 
+    async def sample(self, **request: Any) -> Any:
+        return await self.sample_async(**request)
+
     async def sample_async(
         self, prompt: tinker.ModelInput, num_samples: int, sampling_params: tinker.SamplingParams
     ) -> Any:
@@ -82,7 +85,7 @@ def test_create_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert weights == {"base_model": MODEL}
         return ours
 
-    service = SimpleNamespace(create_sampling_client_async=client)
+    service = SimpleNamespace(create_sampling_client=client)
     monkeypatch.setattr(tinker, "ServiceClient", lambda **_: service)
     Path(job.config.log_path).mkdir(parents=True)
     asyncio.run(main(job.config))
