@@ -22,10 +22,9 @@ ALL = sorted(
     if path.parts[len(RECIPES.parts)] not in ("_base", "data")
 )
 
-# What `make test` tries: every method and every kind of environment and data once.
+# What `make test` tries: every method and every kind of environment at least once.
 THIRD = [
     "async_rl.yaml",
-    "chat_sl.yaml",
     "code_rl.yaml",
     "custom_loss.yaml",
     "dpo.yaml",
@@ -33,6 +32,7 @@ THIRD = [
     "gem_sudoku.yaml",
     "multi_teacher.yaml",
     "prompt_distillation.yaml",
+    "research/rl_memory.yaml",
     "rubric.yaml",
     "sdft.yaml",
     "search_tool.yaml",
