@@ -71,10 +71,12 @@ def _reduced_stages(plan: Plan, directory: Path, steps: int) -> tuple[Plan, list
 
 
 def _limits(recipe: Tree) -> dict[str, int]:
-    """Leave enough groups for the parts that a batch is split into."""
+    """Leave enough groups for the parts that a batch is split into, fewer of twenty turns each."""
     execution = recipe.get("execution", {})
     parts = recipe.get("substeps", 1) * execution.get("minibatches", 1)
-    groups = -(-LIMITS["groups_per_batch"] // parts) * parts
+    long_games = recipe.get("env", {}).get("kind") == "multiplayer"
+    enough = 2 if long_games else LIMITS["groups_per_batch"]
+    groups = -(-enough // parts) * parts
     return LIMITS | {"groups_per_batch": groups}
 
 
