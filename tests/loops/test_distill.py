@@ -19,6 +19,7 @@ from tinker_cookbook.tokenizer_utils import get_tokenizer
 
 from recipe_runner.backends.local.launch import RunningServer
 from recipe_runner.backends.local.models import resolve
+from recipe_runner.backends.local.shipped.data import boxed
 from recipe_runner.backends.local.tokenizers import register_tokenizer
 from recipe_runner.compile import Target, compile_plan
 from recipe_runner.language import load
@@ -60,8 +61,8 @@ steps: 8
 """
 SDFT = """\
 method: sdft
-data: {kind: prompts, path: sums.jsonl, test_size: 8}
-rollout: {groups_per_batch: 4, group_size: 2, max_tokens: 12}
+data: {kind: prompts, path: boxed.jsonl, test_size: 8}
+rollout: {groups_per_batch: 4, group_size: 2, max_tokens: 16}
 optimizer: {learning_rate: 1e-3}
 checkpoint: {every: 2}
 teacher_sync_every: 2
@@ -103,7 +104,10 @@ def teacher(server: RunningServer) -> str:
 def directory(tmp_path: Path) -> Path:
     """Where the data files are that the recipes name."""
     rows = [{"prompt": q["content"], "answer": a["content"]} for q, a in talks(80)]
-    files = {"sums": rows, "talks": [{"messages": each} for each in talks(80)]}
+    # Asked like this, the model says more than three tokens, which the loop leaves out.
+    boxed_rows = [{**row, "prompt": boxed(row["prompt"])} for row in rows]
+    talk_rows = [{"messages": each} for each in talks(80)]
+    files = {"sums": rows, "boxed": boxed_rows, "talks": talk_rows}
     for name, lines in files.items():
         text = "".join(json.dumps(line) + "\n" for line in lines)
         (tmp_path / f"{name}.jsonl").write_text(text)
@@ -171,7 +175,7 @@ def test_resumed_self_distillation_has_the_teacher_of_its_step(
     monkeypatch.setattr(tinker.ServiceClient, "create_sampling_client", note)
     first = run(directory, server, SDFT, "steps=5")
     assert [row["step"] for row in first] == list(range(5))
-    assert all(sdft.FORWARD_KL in row for row in first)
+    assert all(row[sdft.FORWARD_KL] > 0 for row in first)
     copies = [json.loads(line) for line in (directory / "log" / sdft.COPIES).open()]
     assert [copy["step"] for copy in copies] == [2, 4]
     assert asked == [None, *(copy["sampler_path"] for copy in copies)]
@@ -189,8 +193,7 @@ def test_held_out_questions_are_measured_against_the_teacher_that_knows_the_answ
 ) -> None:
     rows = run(directory, server, SDFT, "eval={every: 2}", "steps=3", "reverse=true")
     assert [row["step"] for row in rows if "test/teacher_kl" in row] == [0, 2]
-    # A reply of three tokens teaches nothing: the loop leaves out the first three of each.
-    assert any("sdft/reverse_kl_mean" in row for row in rows)
+    assert all("sdft/reverse_kl_mean" in row for row in rows)
 
 
 def test_a_student_is_at_no_distance_from_itself(server: RunningServer) -> None:
