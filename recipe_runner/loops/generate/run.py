@@ -75,14 +75,17 @@ async def _answer(
     else:
         client = await service.create_sampling_client(model_path=config.load_checkpoint_path)
     room = asyncio.Semaphore(config.max_in_flight)
+
+    async def answer(index: int, file: TextIO) -> None:
+        async with room:
+            answered = await _answer_one(config, client, renderer, index, prompts[index])
+        record.add(file, answered)
+        progress.catch_up()
+
     with record.open() as file:
         async with asyncio.TaskGroup() as group:
             for index in todo:
-                await room.acquire()
-                task = group.create_task(
-                    _answer_one(config, client, renderer, index, prompts[index], record, file)
-                )
-                task.add_done_callback(lambda _: (room.release(), progress.catch_up()))
+                group.create_task(answer(index, file))
 
 
 async def _answer_one(
@@ -91,9 +94,7 @@ async def _answer_one(
     renderer: Renderer,
     index: int,
     prompt: Prompt,
-    record: Record,
-    file: TextIO,
-) -> None:
+) -> Answered:
     tokens = renderer.build_generation_prompt(_asked(config, prompt))
     parameters = tinker.SamplingParams(
         max_tokens=config.max_tokens,
@@ -107,7 +108,7 @@ async def _answer_one(
         prompt=tokens, num_samples=config.samples_per_prompt, sampling_params=parameters
     )
     replies = tuple(_reply(renderer, sequence) for sequence in result.sequences)
-    record.add(file, Answered(index, tokens.length, replies))
+    return Answered(index, tokens.length, replies)
 
 
 def _asked(config: Config, prompt: Prompt) -> list[Message]:
