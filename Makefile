@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup quickstart test check format generated clean
+.PHONY: setup quickstart test preflight check format generated clean
 
 setup: $(STAMP)
 
@@ -23,6 +23,10 @@ quickstart: setup
 
 test: setup
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+# Every shipped recipe, two real steps each: real loop, environment and SDK, local backend.
+preflight: setup
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --preflight-all tests/e2e/test_preflight_matrix.py
 
 check: setup
 	$(BIN)/ruff format --check .

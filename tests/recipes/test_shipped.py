@@ -57,3 +57,11 @@ def test_it_is_called_after_its_file_and_described(path: Path) -> None:
 def test_names_tell_them_apart() -> None:
     names = [load(path).recipe.name for path in SHIPPED]
     assert len(set(names)) == len(names)
+
+
+def test_the_overview_lists_every_recipe_with_its_method_and_description() -> None:
+    overview = (RECIPES / "README.md").read_text("utf-8")
+    for path in SHIPPED:
+        recipe = load(path).recipe
+        row = f"| [{path.stem}]({name(path)}) | {recipe.method} | {recipe.description} |"
+        assert row in overview, row
