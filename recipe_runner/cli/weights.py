@@ -121,6 +121,7 @@ def unpublish(target: str, root: Path, backend: str | None) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def rm(target: str, root: Path, backend: str | None, yes: bool) -> None:
     """Delete a checkpoint for good; all of a run's if no step is given."""
+    from recipe_runner.backends.weights import training_run_of
     from recipe_runner.runs.weights import forget, users
 
     paths = _paths(target, root, of_all=True)
@@ -130,10 +131,13 @@ def rm(target: str, root: Path, backend: str | None, yes: bool) -> None:
     if not yes:
         _confirm_deletion(paths)
     with _service(root, backend, paths) as service:
+        there = {c.path for c in service.checkpoints(sorted({training_run_of(p) for p in paths}))}
         for path in paths:
-            service.delete(path)
+            gone = path not in there and not target.startswith(PATH)
+            if not gone:
+                service.delete(path)
             forget(root, path)
-            click.echo(f"deleted {path}")
+            click.echo(f"{path} was gone already" if gone else f"deleted {path}")
 
 
 def _set_public(target: str, root: Path, backend: str | None, *, public: bool) -> None:
