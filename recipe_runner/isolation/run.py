@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import PurePosixPath
 
@@ -40,6 +40,22 @@ class Chosen:
 
     mechanism: Mechanism
     interpreter: Interpreter
+
+
+@dataclass(frozen=True)
+class Job:
+    """One program with its limits.
+
+    Attributes:
+        files: the program and the files of its directory, by their relative paths.
+        stop: ends the program early, once it is set.
+    """
+
+    files: Mapping[str, str]
+    stdin: str = ""
+    timeout_s: float = 10
+    memory_mb: int = 512
+    stop: threading.Event = field(default_factory=threading.Event)
 
 
 def available() -> str | None:
@@ -72,18 +88,8 @@ def run_python(
         IsolationUnavailable: if nothing can shut it in and `allow_unsafe` is false.
         ValueError: if a file's path leads out of the directory.
     """
-    chosen = _mechanism_for(allow_unsafe=allow_unsafe)
-    with _slots():
-        try:
-            return _run(
-                chosen,
-                {_PROGRAM: code, **_inside(files)},
-                stdin=stdin,
-                timeout_s=timeout_s,
-                memory_mb=memory_mb,
-            )
-        except NotStarted as error:
-            raise IsolationUnavailable(f"a program could not be started: {error}") from None
+    job = Job({_PROGRAM: code, **_inside(files)}, stdin, timeout_s, memory_mb)
+    return _run_in_turn(job, allow_unsafe=allow_unsafe)
 
 
 async def run_python_async(
@@ -95,17 +101,22 @@ async def run_python_async(
     memory_mb: int = 512,
     allow_unsafe: bool = False,
 ) -> Completed:
-    """Do as `run_python`, without blocking the event loop."""
-    run = partial(
-        run_python,
-        code,
-        stdin=stdin,
-        files=files,
-        timeout_s=timeout_s,
-        memory_mb=memory_mb,
-        allow_unsafe=allow_unsafe,
-    )
-    return await asyncio.get_running_loop().run_in_executor(_executor(), run)
+    """Do as `run_python`, without blocking the event loop; a cancelled program is killed."""
+    job = Job({_PROGRAM: code, **_inside(files)}, stdin, timeout_s, memory_mb)
+    run = partial(_run_in_turn, job, allow_unsafe=allow_unsafe)
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_executor(), run)
+    finally:
+        job.stop.set()
+
+
+def _run_in_turn(job: Job, *, allow_unsafe: bool) -> Completed:
+    chosen = _mechanism_for(allow_unsafe=allow_unsafe)
+    with _slots():
+        try:
+            return _run(chosen, job)
+        except NotStarted as error:
+            raise IsolationUnavailable(f"a program could not be started: {error}") from None
 
 
 def choose(mechanisms: Sequence[Mechanism]) -> tuple[Chosen | None, list[str]]:
@@ -115,7 +126,7 @@ def choose(mechanisms: Sequence[Mechanism]) -> tuple[Chosen | None, list[str]]:
         for interpreter in interpreters():
             chosen = Chosen(mechanism, interpreter)
             try:
-                done = _run(chosen, {_PROGRAM: "print(42)"}, stdin="", timeout_s=10, memory_mb=512)
+                done = _run(chosen, Job({_PROGRAM: "print(42)"}))
             except (NotStarted, OSError) as error:
                 reasons.append(f"{mechanism.name}: {error}")
                 continue
@@ -175,25 +186,23 @@ def _inside(files: Mapping[str, str]) -> dict[str, str]:
     return dict(files)
 
 
-def _run(
-    chosen: Chosen, files: Mapping[str, str], *, stdin: str, timeout_s: float, memory_mb: int
-) -> Completed:
+def _run(chosen: Chosen, job: Job) -> Completed:
     with _empty_directory() as directory:
         start = chosen.mechanism.start(chosen.interpreter, directory)
         payload = Payload(
             argv=[start.executable, "-E", "-s", "-B", "-X", "utf8", _PROGRAM],
             environment={**_ENVIRONMENT, "HOME": start.directory},
             directory=start.directory,
-            files={path: _encode(text) for path, text in files.items()},
-            stdin=_encode(stdin),
+            files={path: _encode(text) for path, text in job.files.items()},
+            stdin=_encode(job.stdin),
             limits=limits(
-                timeout_s=timeout_s,
-                memory_mb=memory_mb,
+                timeout_s=job.timeout_s,
+                memory_mb=job.memory_mb,
                 is_isolated=chosen.mechanism.is_isolated,
             ),
             jail=start.jail,
         )
-        return supervise(start, payload, timeout_s)
+        return supervise(start, payload, job.timeout_s, job.stop)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import selectors
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class NotStarted(Exception):
     """The program never began; the message says why."""
 
 
-def supervise(start: Start, payload: Payload, timeout_s: float) -> Completed:
+def supervise(start: Start, payload: Payload, timeout_s: float, stop: threading.Event) -> Completed:
     """Start the launcher, and end it and everything it started.
 
     Raises:
@@ -62,13 +63,13 @@ def supervise(start: Start, payload: Payload, timeout_s: float) -> Completed:
         with process:
             try:
                 _prefer_for_oom(process.pid)
-                reading = _Reading(process, timeout_s)
+                reading = _Reading(process, timeout_s, stop)
                 reading.read()
             finally:
                 _kill_all(process)
         said = status.read().decode("utf-8", "replace")
     stdout, stderr = (bytes(data).decode("utf-8", "replace") for data in reading.data)
-    if said != "started" and not reading.timed_out:
+    if said != "started" and not reading.timed_out and not stop.is_set():
         raise NotStarted(said.removeprefix("started") or stderr.strip() or "for no known reason")
     code = process.returncode
     return Completed(
@@ -116,10 +117,13 @@ class _Reading:
         data: of standard output and standard error.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], timeout_s: float) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], timeout_s: float, stop: threading.Event
+    ) -> None:
         assert process.stdout is not None
         assert process.stderr is not None
         self._process = process
+        self._stop = stop
         self._deadline = time.monotonic() + timeout_s
         self._streams: dict[IO[bytes], bytearray] = {}
         for stream in (process.stdout, process.stderr):
@@ -137,7 +141,7 @@ class _Reading:
             for stream in self._streams:
                 selector.register(stream, selectors.EVENT_READ)
             while selector.get_map() and not self.truncated:
-                if self._left() <= 0:
+                if self._left() <= 0 or self._stop.is_set():
                     break
                 # What it left behind may hold the pipes open, so its own end counts too.
                 has_ended = self._process.poll() is not None
@@ -161,7 +165,7 @@ class _Reading:
         return bool(chunk)
 
     def _await_end(self) -> None:
-        if self.truncated:
+        if self.truncated or self._stop.is_set():
             return
         try:
             self._process.wait(max(self._left(), 0))

@@ -95,6 +95,21 @@ def test_programs_run_at_once_without_blocking_the_loop() -> None:
     assert ticks > 1
 
 
+def test_a_cancelled_program_is_killed() -> None:
+    if available() is None:
+        pytest.skip("nothing on this machine can isolate programs")
+
+    async def cancel() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(run_python_async("while True: pass", timeout_s=60), 0.5)
+
+    began = time.monotonic()
+    asyncio.run(cancel())
+    run._executor().shutdown(wait=True)
+    run._executor.cache_clear()
+    assert time.monotonic() - began < 20
+
+
 def test_where_nothing_isolates_a_program_is_refused(unisolated: Run) -> None:
     assert available() is None
     with pytest.raises(IsolationUnavailable) as refused:
