@@ -98,15 +98,35 @@ class CustomData(RecipeModel):
 
     kind: Literal["custom"]
     builder: ImportPath = Field(
-        description="package.module:Name of what returns a SupervisedDatasetBuilder, imported when "
-        "the recipe runs, never before.",
+        description="package.module:Name of what returns a SupervisedDatasetBuilder, or, where "
+        "prompts are needed, a list of them; imported when the recipe runs, never before.",
         examples=["modules.memory:supervised_builder"],
     )
     kwargs: dict[str, Any] = Field(default={}, description="What the builder is called with.")
 
 
+class WeightedData(RecipeModel):
+    """Conversations, and how much they count."""
+
+    data: Annotated[
+        ConversationsData | HuggingFaceData | CustomData, Field(discriminator="kind")
+    ] = Field(description="Conversations of any kind.")
+    weight: Annotated[float, Field(gt=0)] = Field(
+        default=1.0, description="Factor on the loss of these conversations."
+    )
+
+
+class MixtureData(RecipeModel):
+    """Conversations from several places, shuffled together, each place with a weight."""
+
+    kind: Literal["mixture"]
+    parts: Annotated[list[WeightedData], Field(min_length=1)] = Field(
+        description="Where the conversations come from."
+    )
+
+
 Data = Annotated[
-    ConversationsData | ComparisonsData | PromptsData | HuggingFaceData | CustomData,
+    ConversationsData | ComparisonsData | PromptsData | HuggingFaceData | MixtureData | CustomData,
     Field(discriminator="kind"),
 ]
 

@@ -9,7 +9,7 @@ import pytest
 from tinker_cookbook.supervised.train import Config
 
 from recipe_runner.compile import sft
-from schemas.data import ConversationsData, HuggingFaceData
+from schemas.data import ConversationsData, HuggingFaceData, MixtureData
 from schemas.sft import SftRecipe
 from tests.compile.keys import (
     SCHEDULED_OPTIMIZER,
@@ -46,6 +46,16 @@ HUGGINGFACE: Table = {
     "data.messages_column": ["data.messages_column=m", *HUB],
     "data.test_size": ["data.test_size=2", *HUB],
 }
+MIXED = ["data=null", "data={kind: mixture, parts: [{data: {kind: huggingface, dataset: a/b}}]}"]
+OTHER_PART = "{data: {kind: huggingface, dataset: c/d}}"
+MIXTURE: Table = {
+    "data.kind": "is what tells the data apart",
+    "data.parts.data": [f"data.parts=[{OTHER_PART}]", *MIXED],
+    "data.parts.weight": [
+        "data.parts=[{data: {kind: huggingface, dataset: a/b}, weight: 0.5}]",
+        *MIXED,
+    ],
+}
 
 
 def test_the_tables_name_every_key() -> None:
@@ -53,10 +63,12 @@ def test_the_tables_name_every_key() -> None:
     assert set(KEYS) == of_sft
     assert set(CONVERSATIONS) == set(leaves(ConversationsData, "data"))
     assert set(HUGGINGFACE) == set(leaves(HuggingFaceData, "data"))
+    of_mixture = {k for k in leaves(MixtureData, "data") if not k.startswith("data.parts.data.")}
+    assert {*MIXTURE} == {*of_mixture, "data.parts.data"}
 
 
 @pytest.mark.parametrize(
-    "overrides", [*entries(KEYS), *entries(CONVERSATIONS), *entries(HUGGINGFACE)]
+    "overrides", [*entries(KEYS), *entries(CONVERSATIONS), *entries(HUGGINGFACE), *entries(MIXTURE)]
 )
 def test_every_key_changes_something(
     write_recipe: Callable[..., Path], tmp_path: Path, overrides: list[str]

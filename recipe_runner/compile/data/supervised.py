@@ -20,6 +20,7 @@ from schemas.data import (
     CustomData,
     Data,
     HuggingFaceData,
+    MixtureData,
     holds_comparisons,
 )
 
@@ -44,6 +45,8 @@ def supervised_builder(
             test_size=data.test_size,
             shuffle_seed=seed,
         )
+    if isinstance(data, MixtureData):
+        return _mixture(data, common, seed=seed)
     if isinstance(data, CustomData):
         return CustomConversationsBuilder(
             common_config=common, reference=data.builder, kwargs=data.kwargs, seed=seed
@@ -76,6 +79,20 @@ class CustomConversationsBuilder(ChatDatasetBuilder):
         with blamed(self.reference):
             train, test = builder()
         return train, test
+
+
+def _mixture(
+    data: MixtureData, common: ChatDatasetBuilderCommonConfig, *, seed: int
+) -> SupervisedDatasetBuilder:
+    from recipe_runner.compile.data.mixture import MixtureBuilder
+
+    singly = chz.replace(common, batch_size=1)
+    return MixtureBuilder(
+        parts=[supervised_builder(part.data, singly, seed=seed) for part in data.parts],
+        weights=[part.weight for part in data.parts],
+        batch_size=common.batch_size,
+        seed=seed,
+    )
 
 
 def _hub_builder(

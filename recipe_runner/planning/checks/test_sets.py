@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas import Recipe
-from schemas.data import COOKBOOK_DATASETS, CustomData, Data, HuggingFaceData
+from schemas.data import COOKBOOK_DATASETS, CustomData, Data, HuggingFaceData, MixtureData
 from schemas.distill import DistillRecipe, teachers_of
 from schemas.env import (
     CodeEnv,
@@ -42,10 +42,15 @@ def has_test_set(recipe: Recipe) -> bool:
         held_out = [_test_size(teacher.data) for teacher in teachers_of(recipe)]
         return recipe.mode == "on_policy" and any(held_out)
     data = getattr(recipe, "data", None)
+    parts = [part.data for part in data.parts] if isinstance(data, MixtureData) else [data]
+    return any(_holds_out(part, recipe.method) for part in parts)
+
+
+def _holds_out(data: Data | None, method: str) -> bool:
     if isinstance(data, HuggingFaceData) and data.dataset in COOKBOOK_DATASETS:
         return data.dataset not in _WITHOUT_TEST_SET
     if isinstance(data, CustomData):
-        return recipe.method not in _OF_PROMPTS
+        return method not in _OF_PROMPTS
     return _test_size(data) > 0
 
 
