@@ -19,13 +19,13 @@ async def call_object(
     """Call the function or class behind `package.module:Name` and return its result.
 
     It gets the recipe's `kwargs`, and of what is offered the values that its parameters name.
-    A coroutine function is awaited.
+    A coroutine function is awaited. What already is an `expected` is returned as it is.
 
     Raises:
         UserCodeError: if it cannot be imported or called with these, fails, or returns something
             that is not an instance of `expected`.
     """
-    result = _call(reference, kwargs, offered)
+    result = _call(reference, kwargs, offered, expected)
     if inspect.isawaitable(result):
         with blamed(reference):
             result = await result
@@ -40,11 +40,15 @@ def call_function(
     Raises:
         UserCodeError: as `call_object` does, and for a coroutine function.
     """
-    return _expected(reference, _call(reference, kwargs, offered), expected)
+    return _expected(reference, _call(reference, kwargs, offered, expected), expected)
 
 
-def _call(reference: str, kwargs: Mapping[str, Any], offered: Mapping[str, Any]) -> Any:
+def _call(
+    reference: str, kwargs: Mapping[str, Any], offered: Mapping[str, Any], expected: type
+) -> Any:
     function = load_object(reference)
+    if isinstance(function, expected) and not kwargs:
+        return function
     if not callable(function):
         raise UserCodeError(f"{reference} is {_a(type(function))}, which cannot be called")
     arguments = _arguments(reference, function, kwargs, offered)

@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import chz
+import tinker
+from tinker_cookbook.completers import TinkerMessageCompleter
+from tinker_cookbook.renderers import Message, Renderer
 from tinker_cookbook.rl.types import Env, EnvGroupBuilder, RLDatasetBuilder
 
 from recipe_runner.envs import EnvironmentUnavailable, Rollouts
@@ -44,6 +47,27 @@ class SeededGame(TwoPlayerEnvGroupBuilder):
     async def make_envs(self) -> Sequence[Env]:
         with _random_state(self.seed):
             return await super().make_envs()
+
+
+class FirstMessage:
+    """Reads a reply up to the end of its first message, and renders as ever.
+
+    The Cookbook stops a move at "]" and a new line alone. A model that writes neither may go on
+    after its message ended, and reading more than one message is an error of the renderer.
+    """
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+
+    def build_generation_prompt(self, messages: list[Message]) -> tinker.ModelInput:
+        return self._renderer.build_generation_prompt(messages)
+
+    def parse_response(self, response: list[int]) -> tuple[Message, Any]:
+        ends = [response.index(stop) for stop in self._stop_tokens() if stop in response]
+        return self._renderer.parse_response(response[: min(ends) + 1] if ends else response)
+
+    def _stop_tokens(self) -> list[int]:
+        return [stop for stop in self._renderer.get_stop_sequences() if isinstance(stop, int)]
 
 
 @contextmanager
@@ -85,6 +109,10 @@ class SeededTextArenaBuilder(TwoPlayerTextArenaDatasetBuilder):
 
     def _seeded(self, dataset: TwoPlayerTextArenaDataset, part: str) -> SeededGames:
         game = SeededGame(**vars(dataset.builder), seed=f"{self.seed}/{part}")
+        first_message: Any = FirstMessage(game.renderer)
+        game.renderer = first_message
+        if isinstance(game.opponent_policy, TinkerMessageCompleter):
+            game.opponent_policy.renderer = first_message
         return SeededGames(dataset.batch_size, game, dataset.num_datapoints)
 
 
