@@ -52,7 +52,12 @@ def _post(http: httpx.Client, endpoint: str, /, **body: Any) -> dict[str, Any]:
 
 
 def _result(http: httpx.Client, promise: dict[str, Any]) -> dict[str, Any]:
-    return _post(http, "/retrieve_future", request_id=promise["request_id"])
+    """The answer behind a promise; a busy machine takes longer than one long poll."""
+    while True:
+        response = http.post("/retrieve_future", json={"request_id": promise["request_id"]})
+        if response.status_code != 408:
+            assert response.status_code == 200, response.text
+            return dict(response.json())
 
 
 def _optim_step(http: httpx.Client, model_id: str, seq_id: int) -> dict[str, Any]:
