@@ -10,7 +10,7 @@ from recipe_runner.planning.marked import main_model
 
 if TYPE_CHECKING:
     from recipe_runner.planning.plan import Plan
-    from recipe_runner.runs.execute import Outcome
+    from recipe_runner.runs.attempt import Outcome
 
 
 def summary(outcome: Outcome, plan: Plan, recipe: Path) -> Iterator[str]:
@@ -44,7 +44,8 @@ def _learned(outcome: Outcome) -> Iterator[str]:
     curve = outcome.curve
     assert curve is not None, "only a pipeline has none"
     first, last = curve.first(), curve.last()
-    yield f"done: {len(curve.values)} steps, {curve.tokens:,} tokens"
+    counted = f", {curve.tokens:,} tokens" if curve.tokens else ""
+    yield f"done: {len(curve.values)} steps{counted}"
     if first is not None and last is not None:
         label = curve.headline.label
         yield f"{label}: {first:.3f} -> {last:.3f}  (means of the first and last three steps)"

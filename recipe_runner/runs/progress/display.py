@@ -49,9 +49,9 @@ class PlainDisplay:
         total = f"/{self._steps}" if self._steps else ""
         value = f"{curve.headline.label} {curve.values[step]:.3f}"
         left = _duration(curve.seconds_left(self._steps))
-        return f"step {step + 1}{total}  {value}  {curve.tokens:,} tokens" + (
-            f"  {left} left" if left else ""
-        )
+        # Off-policy distillation counts no tokens.
+        tokens = f"  {curve.tokens:,} tokens" if curve.tokens else ""
+        return f"step {step + 1}{total}  {value}{tokens}" + (f"  {left} left" if left else "")
 
 
 class LiveDisplay:
@@ -103,7 +103,8 @@ class LiveDisplay:
     def _metric(self, curve: Curve) -> RenderableType:
         label = curve.headline.label
         text = Text(f"{label} {curve.values[curve.last_step or 0]:.3f}", style="bold green")
-        text.append(f"  first {curve.first():.3f}  {curve.tokens:,} tokens  ", style="default")
+        tokens = f"{curve.tokens:,} tokens  " if curve.tokens else ""
+        text.append(f"  first {curve.first():.3f}  {tokens}", style="default")
         room = max(8, self._console.width - len(text) - 1)
         text.append(curve.sparkline(min(room, 60)), style="cyan")
         text.truncate(self._console.width)
