@@ -140,3 +140,19 @@ def test_a_failing_stage_is_on_record_and_interrupts_nothing_before_it(
     missing = recipe_run(pipeline, "--set", "stages.more.set.model.load_from=run:nothing@final")
     assert missing.returncode == 2
     assert "nothing" in missing.stderr
+
+
+def test_interrupted_it_is_on_record_and_says_how_to_go_on(
+    pipeline: Path, start: Start, tmp_path: Path
+) -> None:
+    process = start(pipeline)
+    run = wait_for(lambda: next(iter(tmp_path.glob("runs/chain/*/run.json")), None)).parent
+    wait_for(lambda: rows(run / "stages/sft/metrics.jsonl"))
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, output
+    assert "Traceback" not in output
+    assert "Give the same command again" in output
+    states = [record(run / "stages" / stage)["state"] for stage in ("data", "sft", "more")]
+    assert states == ["done", "interrupted", "planned"]
+    assert record(run)["state"] == "interrupted"
