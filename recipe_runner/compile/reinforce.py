@@ -18,6 +18,10 @@ ENTRY = "recipe_runner.loops.reinforce.train:main"
 # Fields of the loop's config that recipes do not expose, and why.
 UNEXPOSED: dict[str, str] = {}
 
+# GSPO's ratio is one of a whole sequence, and its sequences are the turns; DRO's penalty counts
+# the prompt's positions, so a prompt in fewer data would weigh less.
+_OF_A_SEQUENCE = ("gspo", "dro")
+
 
 def config(plan: Plan, target: Target) -> Config:
     """Compile a `reinforce` plan."""
@@ -47,8 +51,7 @@ def _loss(loss: LossOrCustom) -> dict[str, Any]:
     return {
         "loss_fn": name,
         "loss_fn_config": loss_config(loss) or None,
-        # GSPO's ratio is one of a whole sequence, and its sequences are the turns.
-        "share_prefixes": name != "gspo",
+        "share_prefixes": name not in _OF_A_SEQUENCE,
     }
 
 

@@ -65,7 +65,11 @@ GEM: Table = {
     "env.id": ["env.id=rg:basic_arithmetic", "env.kwargs=null"],
     "env.kwargs": ["env.kwargs.max_terms=3"],
     "env.prompt": ["env.prompt=none"],
-    "env.wrappers": ["env.wrappers=[concat]"],
+    "env.wrappers": ["env.wrappers=[python_tool]"],
+    "env.allow_unsafe_execution": [
+        "env.allow_unsafe_execution=true",
+        "env.wrappers=[python_tool]",
+    ],
     "env.max_turns": ["env.max_turns=2"],
     "env.eval.every": ["env.eval.every=3", "env.eval={every: 2, size: 2}"],
     "env.eval.size": ["env.eval.size=3", "env.eval={every: 2, size: 2}"],

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recipe_runner.backends.local.fast_cache import FastCache
+from recipe_runner.backends.local.fast_cache import FastCache, rounded_length
 from recipe_runner.backends.local.network import Network
 
 _MODEL_TYPES = ("llama", "mistral", "qwen2", "qwen3")
@@ -100,7 +100,7 @@ class FusedWeights:
 
     def step(self, tokens: list[int], lengths: list[int], cache: FastCache) -> Tensor:
         """Hidden states [B, H] of one more token in each of the first B slots."""
-        num_rows, longest = len(tokens), max(lengths) + 1
+        num_rows, longest = len(tokens), rounded_length(max(lengths) + 1)
         self._cover(longest)
         positions = torch.tensor(lengths)
         rotation = self._rotations[positions, None]

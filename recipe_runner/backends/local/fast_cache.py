@@ -6,7 +6,16 @@ import torch
 from torch import Tensor
 
 _MIN_SLOTS = 4
-_MIN_LENGTH = 64
+_LENGTHS = 64
+
+
+def rounded_length(length: int) -> int:
+    """Return the multiple of 64 that attention over this many positions is computed at.
+
+    Sums over lengths that are equal, or that end in masked positions at such a multiple, add up in
+    the same order whatever else is in the batch.
+    """
+    return -(-length // _LENGTHS) * _LENGTHS
 
 
 class FastCache:
@@ -31,7 +40,7 @@ class FastCache:
         if num_slots > old_slots:
             num_slots = max(_MIN_SLOTS, num_slots, 2 * old_slots)
         if length > old_length:
-            length = max(_MIN_LENGTH, length, 2 * old_length)
+            length = max(_LENGTHS, length, 2 * old_length)
         self._allocate(max(num_slots, old_slots), max(length, old_length))
         self._by_slot[:, :, :old_slots, :, :old_length] = old
 

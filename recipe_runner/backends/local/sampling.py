@@ -22,6 +22,7 @@ from recipe_runner.backends.local.batches import check_prompt
 from recipe_runner.backends.local.choosing import choose
 from recipe_runner.backends.local.decoding import Decoder, decoder_for
 from recipe_runner.backends.local.errors import EngineError
+from recipe_runner.backends.local.fast_cache import rounded_length
 from recipe_runner.backends.local.network import Network
 from recipe_runner.backends.local.rng import derive_seed
 from recipe_runner.backends.local.snapshot import Snapshot
@@ -326,14 +327,11 @@ def _shares(rows: list[_Row], running: Mapping[tuple[int, ...], int]) -> bool:
 
 
 def _by_length(prompts: list[tuple[int, ...]]) -> list[list[tuple[int, ...]]]:
-    """Prompts in batches where the shortest is at least half as long as the longest."""
-    batches: list[list[tuple[int, ...]]] = []
+    """Prompts in batches of one rounded length, the longest first."""
+    batches: dict[int, list[tuple[int, ...]]] = {}
     for prompt in sorted(prompts, key=len, reverse=True):
-        if batches and 2 * len(prompt) >= len(batches[-1][0]):
-            batches[-1].append(prompt)
-        else:
-            batches.append([prompt])
-    return batches
+        batches.setdefault(rounded_length(len(prompt)), []).append(prompt)
+    return list(batches.values())
 
 
 def _known(logits: Tensor | None) -> Tensor:

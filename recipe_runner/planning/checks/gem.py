@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from recipe_runner.catalog import gem
 from recipe_runner.language import Diagnostic, LoadedRecipe
+from recipe_runner.planning.checks.effects import no_effect
 from schemas.env import GemEnv
 
 
@@ -24,6 +25,7 @@ def check_gem(loaded: LoadedRecipe, env: GemEnv) -> Iterator[Diagnostic]:
     facts = gem.gem_facts(env.id)
     if facts.broken:
         yield loaded.diagnostic("env.id", "broken-env", f"{env.id} {facts.broken}")
+    yield from _check_wrappers(loaded, env, facts)
     accepted = gem.gem_kwargs(env.id)
     for key in env.kwargs:
         if accepted is not None and key not in accepted:
@@ -36,3 +38,19 @@ def check_gem(loaded: LoadedRecipe, env: GemEnv) -> Iterator[Diagnostic]:
                 hint=f"did you mean {near[0]}?" if near else f"it takes {names}",
                 key=True,
             )
+
+
+def _check_wrappers(loaded: LoadedRecipe, env: GemEnv, facts: gem.GemFacts) -> Iterator[Diagnostic]:
+    tools = [name for name in env.wrappers if name.startswith("python_tool")]
+    if env.wrappers and not tools and not facts.multi_turn:
+        reason = f"{env.id} has a single turn"
+        yield no_effect(loaded, "env.wrappers", reason, "remove it, or put a Python tool first")
+    if len(tools) > 1 or (tools and env.wrappers[0] != tools[0]):
+        yield loaded.diagnostic(
+            "env.wrappers", "value", "one Python tool at most, and before the other wrappers"
+        )
+    if len(env.wrappers) - len(tools) > 1:
+        yield loaded.diagnostic("env.wrappers", "value", "only one wrapper can build the prompts")
+    if "allow_unsafe_execution" in env.model_fields_set and not tools:
+        reason = "without a Python tool, no program runs"
+        yield no_effect(loaded, "env.allow_unsafe_execution", reason, "remove it")
