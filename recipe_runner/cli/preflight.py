@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -32,12 +33,14 @@ def preflight(
 
     loaded, plan = plan_recipe(recipe, overrides, variables, variant, "local", None)
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="recipe-run-preflight-") as directory:
-        small, changes = reduced(plan, Path(directory), steps)
-        for change in changes:
-            click.echo(f"reduced: {change}")
-        with hub_samples() as samples:
-            outcome = execute(small, loaded.text, on_existing="new", announce=click.echo)
+    directory = Path(tempfile.mkdtemp(prefix="recipe-run-preflight-"))
+    small, changes = reduced(plan, directory, steps)
+    for change in changes:
+        click.echo(f"reduced: {change}")
+    with hub_samples() as samples:
+        outcome = execute(small, loaded.text, on_existing="new", announce=click.echo)
+    # What fails leaves its directory, whose log the error names.
+    shutil.rmtree(directory)
     click.echo(f"real: {', '.join(real_parts(plan))}")
     for stand_in in stand_ins(plan, samples):
         click.echo(f"stand-in: {stand_in}")
