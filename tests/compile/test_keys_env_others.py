@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.env import CustomEnv, MultiplayerEnv, RecipeModel, RubricEnv, SearchEnv, VerifiersEnv
+from schemas.base import RecipeModel
+from schemas.env import CustomEnv, MultiplayerEnv, RubricEnv, SearchEnv, VerifiersEnv
 from tests.compile.keys import Table, assert_changes, entries, leaves
 
 RECIPE = """\

@@ -88,7 +88,8 @@ def filled_collection(documents: str, dim: int) -> chromadb.Collection:
     for start in range(0, len(passages), _BATCH):
         ids = list(passages)[start : start + _BATCH]
         texts = [passages[each] for each in ids]
-        collection.add(ids=ids, embeddings=embed(texts, dim), documents=texts)
+        vectors: Any = embed(texts, dim)
+        collection.add(ids=ids, embeddings=vectors, documents=texts)
     return collection
 
 
