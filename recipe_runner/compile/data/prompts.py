@@ -186,7 +186,7 @@ class CustomPrompts:
         return [self._prompt(index, value) for index, value in enumerate(values)]
 
     def _prompt(self, index: int, value: Any) -> Prompt:
-        columns = {str: "prompt", list: "messages"}
+        columns: dict[type, str] = {str: "prompt", list: "messages"}
         if not isinstance(value, dict):
             if type(value) not in columns:
                 raise UserCodeError(
