@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import chz
+import tinker
 from tinker_cookbook.preference.comparison_policy_evaluator import ComparisonEvaluator
 from tinker_cookbook.preference.preference_datasets import ComparisonDatasetBuilder
 from tinker_cookbook.preference.types import PreferenceModelBuilder
@@ -20,11 +21,11 @@ def win_rate(
     *,
     size: int,
     rollouts: Rollouts,
-) -> Callable[[], ComparisonEvaluator]:
+) -> Callable[[], WinRate]:
     """Return the builder of an evaluator on the first `size` comparisons of a test set."""
     # chz makes the constructor, which type checkers cannot see.
     builder: Any = WinRateBuilder
-    made: Callable[[], ComparisonEvaluator] = builder(
+    made: Callable[[], WinRate] = builder(
         comparison_builder=comparisons,
         preference_model_builder=judge,
         size=size,
@@ -35,9 +36,20 @@ def win_rate(
     return made
 
 
+class WinRate(ComparisonEvaluator):
+    """The Cookbook's evaluator, with its metrics named as those of a test set."""
+
+    async def __call__(self, sampling_client: tinker.SamplingClient) -> dict[str, float]:
+        metrics = await super().__call__(sampling_client)
+        return {
+            "test/win_rate": metrics["win_rate"],
+            "test/win_rate_stderr": metrics["stderr"],
+        }
+
+
 @chz.chz
 class WinRateBuilder:
-    """Builds the Cookbook's `ComparisonEvaluator` on the first comparisons of a test set.
+    """Builds a `WinRate` on the first comparisons of a test set.
 
     Attributes:
         size: number of comparisons.
@@ -51,12 +63,12 @@ class WinRateBuilder:
     model_name: str
     max_tokens: int
 
-    def __call__(self) -> ComparisonEvaluator:
+    def __call__(self) -> WinRate:
         _, test = self.comparison_builder.get_train_and_test_datasets()
         assert test is not None, "check() refuses an evaluation on data without a test set"
         labeled = map(self.comparison_builder.example_to_labeled_comparison, test)
         valid = (each.comparison for each in labeled if each is not None)
-        return ComparisonEvaluator(
+        return WinRate(
             preference_model_builder=self.preference_model_builder,
             comparisons=list(itertools.islice(valid, self.size)),
             renderer_name=self.renderer_name,

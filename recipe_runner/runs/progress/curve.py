@@ -37,7 +37,7 @@ _TEST_LABELS = {
     "test/env/all/reward/total": "test reward",
     "test/nll": "test loss",
     "test/accuracy": "test accuracy",
-    "win_rate": "win rate",
+    "test/win_rate": "win rate",
     "test/teacher_kl": "test KL",
 }
 
