@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from recipe_runner.language import Diagnostic, LoadedRecipe, RecipeError, load
 from recipe_runner.planning.checks import check, load_and_check
@@ -243,3 +245,27 @@ def test_what_is_served_is_asked_for_each_stage(load_it: Load) -> None:
     plan = make_plan(load_it(HEAD + DATA + SFT, overrides=other), served)
     assert plan.served == Served(kind="stand-in", note="recipe-run/tiny; Qwen/Qwen3-8B")
     assert plan.stages["data"].served.kind == "shipped"
+
+
+WHOLE = HEAD + DATA + SFT + MORE
+PIECES = [
+    *("{", "}", "[", "null", "3", "stages", "recipe", "set", ":", "\n", "  ", "pipeline", "name"),
+    *("extends: recipe.yaml", "stage:sft@final", "variant: small", "{{ vars.tokens }}"),
+    *('"{{ stages.data.output }}"', '"{{ recipe.stages.sft.set }}"', "stages.sft.checkpoint"),
+]
+
+
+@given(st.lists(st.tuples(st.integers(0, len(WHOLE)), st.sampled_from(PIECES)), max_size=3))
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_whatever_is_written_ends_in_a_recipe_or_in_diagnostics(
+    load_it: Load, changes: list[tuple[int, str]]
+) -> None:
+    text = WHOLE
+    for position, piece in changes:
+        text = text[:position] + piece + text[position:]
+    try:
+        check(load_it(text))
+    except RecipeError as error:
+        assert error.diagnostics
