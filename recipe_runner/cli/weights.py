@@ -205,8 +205,9 @@ def _chosen(root: Path, backend: str | None, paths: list[str]) -> Backend:
         return backend_of(writers[0]) if writers else "tinker"
     if backend.startswith(("http://", "https://")):
         return RemoteBackend(kind="remote", base_url=backend)
-    if backend == "tinker" or backend == "local":
-        return backend
+    names: dict[str, Backend] = {"tinker": "tinker", "local": "local"}
+    if backend in names:
+        return names[backend]
     raise UsageError(f"--backend takes tinker, local or a URL, not {backend!r}")
 
 

@@ -13,12 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import chz
 import tinker
 from tinker_cookbook.eval.evaluators import SamplingClientEvaluator
 from tinker_cookbook.utils import ml_log
 
 from recipe_runner.errors import RunFailed
+from recipe_runner.loops.configs import config_class
 from recipe_runner.loops.evaluators import PREFIX
 
 RECORDS = "evaluations.jsonl"
@@ -26,7 +26,7 @@ RECORDS = "evaluations.jsonl"
 _SCORES = ("score", "accuracy", "mean")
 
 
-@chz.chz
+@config_class
 class Config:
     """What is evaluated, by what.
 

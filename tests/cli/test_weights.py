@@ -82,7 +82,8 @@ def test_hosted_tinker_needs_a_key(
     command: str,
 ) -> None:
     monkeypatch.delenv("TINKER_API_KEY", raising=False)
-    extra = {"download": ["-o", tmp_path / "new"], "rm": ["--yes"]}.get(command, [])
+    options = {"download": ["-o", str(tmp_path / "new")], "rm": ["--yes"]}
+    extra = options.get(command, [])
     code, error = weights(capsys, command, "sums@final", "--dir", root, *extra)
     assert code == 4
     assert "TINKER_API_KEY is not set" in error

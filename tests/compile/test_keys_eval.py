@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import chz
 import pytest
 
 from recipe_runner.compile import evaluate
@@ -140,5 +141,5 @@ def test_a_benchmark_has_every_setting_of_the_cookbook_or_a_reason() -> None:
         "sandbox_factory": "the Cookbook's own, on Modal",
         "grade_fn": "a custom evaluator grades as it likes",
     }
-    ours = set(BenchmarkBuilder.__chz_fields__)
+    ours = set(chz.chz_fields(BenchmarkBuilder))
     assert {field.name for field in fields(BenchmarkConfig)} - ours == set(left_out)

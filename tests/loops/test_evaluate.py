@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -10,14 +11,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import tinker
 
 from recipe_runner.backends.local.launch import launch
+from recipe_runner.errors import UserCodeError
 from recipe_runner.loops.evaluate import main_score, whole_records
 from recipe_runner.loops.evaluators.benchmarks import forget_failures
+from recipe_runner.loops.evaluators.custom import CustomBuilder
+from recipe_runner.user_code import search_path
 
 COMMAND = Path(sys.executable).with_name("recipe-run")
 ROOT = Path(__file__).parents[2]
@@ -47,8 +51,20 @@ def counted(waits=False):
     return Counted(waits)
 
 
+async def fails(client):
+    return {"a": 1 / 0}
+
+
 def wrong():
-    return lambda client: None
+    return fails
+
+
+def needy(it=None):
+    return it + 1
+
+
+def nothing():
+    return None
 
 
 async def words(client):
@@ -116,10 +132,23 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def checkpoint(store: Path) -> tuple[str, str]:
+    """Return a checkpoint's paths: to train on from, and to sample from."""
+    with launch(store=store) as server:
+        service = tinker.ServiceClient(base_url=server.url, api_key=server.api_key)
+        client = service.create_lora_training_client("recipe-run/tiny", rank=4).result()
+        state = client.save_state("final").result().path
+        sampler = client.save_weights_for_sampler("final").result().path
+        service.close("success").result()
+    return state, sampler
+
+
 def test_a_killed_evaluation_goes_on_behind_what_is_done(
     here: Path, processes: list[subprocess.Popen[str]]
 ) -> None:
-    killed = start(here, FIRST + WAITING + INSPECT)
+    state, sampler = checkpoint(here / "runs" / ".local")
+    load = ["--set", f"model.load_from={state}"]
+    killed = start(here, FIRST + WAITING + INSPECT, *load)
     processes.append(killed)
     deadline = time.monotonic() + 200
     while "True" not in _text(here / "calls.txt"):
@@ -132,7 +161,7 @@ def test_a_killed_evaluation_goes_on_behind_what_is_done(
         file.write('{"cut sh')
     (here / "go").touch()
 
-    code, output = finish(start(here, FIRST + WAITING + INSPECT))
+    code, output = finish(start(here, FIRST + WAITING + INSPECT, *load))
     assert code == 0, output
     assert "after step 1" in output
     assert (here / "calls.txt").read_text().split() == ["False", "True", "True"]
@@ -144,6 +173,7 @@ def test_a_killed_evaluation_goes_on_behind_what_is_done(
         "measures:counted",
         "sums",
     ]
+    assert {record["model_path"] for record in records} == {sampler}
     assert records[0]["metrics"] == {"eval/counted/tokens": 4.0}
     assert records[2]["score"] == records[2]["metrics"]["eval/sums/accuracy"] > 0
     assert list((run / "inspect").glob("*_sums_*.eval")), "Inspect's own log is in the run"
@@ -155,31 +185,23 @@ def _text(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
 
-def test_a_checkpoint_is_evaluated_by_its_weights_for_sampling(here: Path) -> None:
-    with launch(store=here / "runs" / ".local") as server:
-        service = tinker.ServiceClient(base_url=server.url, api_key=server.api_key)
-        client = service.create_lora_training_client("recipe-run/tiny", rank=4).result()
-        state = client.save_state("final").result().path
-        sampler = client.save_weights_for_sampler("final").result().path
-        service.close("success").result()
-    code, output = finish(start(here, FIRST, "--set", f"model.load_from={state}"))
-    assert code == 0, output
-    (record,) = lines(the_run(here) / "evaluations.jsonl")
-    assert record["model_path"] == sampler
-
-
 @pytest.mark.parametrize(
     ("builder", "message"),
-    [("wrong", "measures:wrong"), ("texts", "dictionary of numbers"), ("absent", "has no absent")],
+    [
+        ("wrong", "measures:wrong"),
+        ("texts", "dictionary of numbers"),
+        ("absent", "has no absent"),
+        ("needy", r"measures:needy: TypeError.*measures.py"),
+        ("nothing", "returned None"),
+    ],
 )
-def test_a_users_mistake_is_told_without_a_traceback(
-    here: Path, builder: str, message: str
-) -> None:
-    evaluator = f"  - {{kind: custom, builder: 'measures:{builder}'}}\n"
-    code, output = finish(start(here, evaluator))
-    assert code == 3
-    assert message in output
-    assert "Traceback" not in output
+def test_a_users_mistake_is_told_with_its_place(here: Path, builder: str, message: str) -> None:
+    async def build_and_call() -> None:
+        evaluator = CustomBuilder(builder=f"measures:{builder}", kwargs={})()
+        await evaluator(cast(tinker.SamplingClient, None))
+
+    with search_path(here / "recipe.yaml"), pytest.raises(UserCodeError, match=message):
+        asyncio.run(build_and_call())
 
 
 def test_the_main_score_of_an_evaluator() -> None:

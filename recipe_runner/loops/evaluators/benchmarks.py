@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import chz
 import tinker
 from tinker_cookbook.eval.benchmark_evaluator import BenchmarkEvaluator
 from tinker_cookbook.eval.benchmarks import BenchmarkConfig
@@ -13,8 +12,10 @@ from tinker_cookbook.eval.evaluators import SamplingClientEvaluator
 from tinker_cookbook.renderers import Renderer, get_renderer
 from tinker_cookbook.tokenizer_utils import get_tokenizer
 
+from recipe_runner.loops.configs import config_class
 
-@chz.chz
+
+@config_class
 class Judge:
     """A model that grades.
 
@@ -38,7 +39,7 @@ class Judge:
         return get_renderer(self.renderer_name, get_tokenizer(self.model_name))
 
 
-@chz.chz
+@config_class
 class BenchmarkBuilder:
     """One benchmark; the fields from `max_examples` on are those of `BenchmarkConfig`.
 

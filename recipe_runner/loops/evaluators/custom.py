@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import chz
 import tinker
 from tinker_cookbook.eval.evaluators import SamplingClientEvaluator
 
 from recipe_runner.errors import UserCodeError
+from recipe_runner.loops.configs import config_class
 from recipe_runner.loops.evaluators import PREFIX
 from recipe_runner.user_code import blamed, load_object
 
@@ -36,7 +36,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, float | int)
 
 
-@chz.chz
+@config_class
 class CustomBuilder:
     """A callable that returns an evaluator; its code is imported when it is built."""
 
