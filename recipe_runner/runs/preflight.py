@@ -28,6 +28,9 @@ LIMITS = {
     "test_size": 8,
 }
 
+# The same for games, whose episodes have up to twenty turns.
+_OF_GAMES = {"group_size": 2, "groups_per_batch": 2, "test_group_size": 2}
+
 # Of these, a recipe that says nothing has all there are.
 _NONE_IS_ALL = ("limit", "max_examples", "num_prompts", "test_games", "test_group_size")
 
@@ -71,13 +74,13 @@ def _reduced_stages(plan: Plan, directory: Path, steps: int) -> tuple[Plan, list
 
 
 def _limits(recipe: Tree) -> dict[str, int]:
-    """Leave enough groups for the parts that a batch is split into, fewer of twenty turns each."""
+    """Leave enough groups for the parts that a batch is split into."""
     execution = recipe.get("execution", {})
     parts = recipe.get("substeps", 1) * execution.get("minibatches", 1)
-    long_games = recipe.get("env", {}).get("kind") == "multiplayer"
-    enough = 2 if long_games else LIMITS["groups_per_batch"]
-    groups = -(-enough // parts) * parts
-    return LIMITS | {"groups_per_batch": groups}
+    games = _OF_GAMES if recipe.get("env", {}).get("kind") == "multiplayer" else {}
+    limits = LIMITS | games
+    groups = -(-limits["groups_per_batch"] // parts) * parts
+    return limits | {"groups_per_batch": groups}
 
 
 def _limited(tree: Any, limits: dict[str, int]) -> Any:
