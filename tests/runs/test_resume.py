@@ -48,6 +48,18 @@ def sft_writes(batches: int, epochs: int, every: int) -> Iterator[Write]:
     yield "checkpoints", {"name": "final", "epoch": epochs, "batch": 0, "state_path": f"w{steps}"}
 
 
+def dpo_writes(batches: int, epochs: int, every: int) -> Iterator[Write]:
+    """What the DPO loop writes: the checkpoint before its step, with a place within the epoch."""
+    steps = batches * epochs
+    for step in range(steps):
+        epoch, batch = divmod(step, batches)
+        if every and step > 0 and step % every == 0:
+            record = {"name": f"{step:06d}", "epoch": epoch, "batch": batch}
+            yield "checkpoints", {**record, "state_path": f"w{step}"}
+        yield "metrics", {"step": step, "epoch": epoch, "progress": step / steps}
+    yield "checkpoints", {"name": "final", "epoch": epochs, "batch": 0, "state_path": f"w{steps}"}
+
+
 def write_run(path: Path, writes: list[Write], cut: int) -> RunDirectory:
     """Write the files of a run whose last line was cut short by `cut` bytes."""
     run = RunDirectory(path)
@@ -128,6 +140,25 @@ def test_on_policy_distillation_counts_its_steps_as_rl_does(tmp_path: Path) -> N
     ]
     run = write_run(tmp_path, writes[:6], cut=0)
     assert align(run, "distill").step == weights_seen(run) == 4
+
+
+@given(st.integers(1, 5), st.integers(1, 3), st.integers(0, 5), kills)
+def test_dpo_resumes_where_metrics_and_weights_agree(
+    tmp_path_factory: Any,
+    batches: int,
+    epochs: int,
+    every: int,
+    kill: tuple[int, int],
+) -> None:
+    writes = list(dpo_writes(batches, epochs, every))[: kill[0]]
+    run = write_run(tmp_path_factory.mktemp("run"), writes, kill[1])
+    position = align(run, "dpo")
+    assert position.step == weights_seen(run)
+    logged = [row["step"] for row in read_json_lines(run.metrics_file)]
+    assert logged == list(range(position.step))
+    for record in read_json_lines(run.checkpoints_file)[-1:]:
+        if not position.finished:
+            assert record["epoch"] * batches + record["batch"] == position.step
 
 
 def test_align_twice_changes_nothing_more(tmp_path: Path) -> None:
