@@ -41,6 +41,7 @@ format: setup
 generated: setup
 	$(BIN)/python -m recipe_runner.catalog.refresh_models
 	$(BIN)/python -m recipe_runner.catalog.refresh_gem
+	$(BIN)/python -m recipe_runner.catalog.refresh_evaluations
 	$(BIN)/recipe-run schema > schemas/recipe.schema.json
 
 clean:

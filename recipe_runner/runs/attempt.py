@@ -122,7 +122,7 @@ def recorded(plan: Plan, run: RunDirectory, from_step: int) -> Iterator[None]:
         raise Interrupted(
             f"interrupted; {run.path} is kept. Give the same command again to {_way_on(plan, run)}"
         ) from error
-    except Interrupted:
+    except (Interrupted, BrokenPipeError):  # or whoever read the output has gone away
         record("interrupted")
         raise
     except Exception as error:

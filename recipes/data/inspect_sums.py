@@ -1,6 +1,6 @@
 """Two tasks for Inspect AI: sums, and words to spell backwards.
 
-    inspect eval inspect_sums.py@sums
+inspect eval inspect_sums.py@sums
 """
 
 from inspect_ai import Task, task
@@ -9,8 +9,7 @@ from inspect_ai.scorer import pattern
 from inspect_ai.solver import generate, prompt_template
 
 ASK = (
-    "Question: {prompt}\n"
-    "Please reason step by step, and put your final answer within \\boxed{{}}."
+    "Question: {prompt}\nPlease reason step by step, and put your final answer within \\boxed{{}}."
 )
 ANSWER = r"\\boxed\{([^{}]*)\}"
 SUM = "State the final answer to the following arithmetic problem: {} + {} ="

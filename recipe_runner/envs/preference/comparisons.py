@@ -142,6 +142,8 @@ def file_comparisons(
     }
     if data.path is not None:
         return FileComparisonBuilder(path=data.path, **fields)
+    assert data.chosen is not None, "the schema takes one file or two"
+    assert data.rejected is not None, "the schema takes one file or two"
     return PairedFilesBuilder(path=data.chosen, rejected_path=data.rejected, **fields)
 
 
