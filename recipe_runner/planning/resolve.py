@@ -115,6 +115,12 @@ def _notes(recipe: Recipe, served: Served) -> list[str]:
             f"{recipe.steps} steps of {rollouts} rollouts are {recipe.steps * rollouts:,} rollouts "
             f"of at most {recipe.rollout.max_tokens:,} tokens a turn"
         )
+    if recipe.method == "reinforce":
+        episodes = recipe.steps * recipe.episodes_per_batch
+        notes.append(
+            f"{recipe.steps} steps of {recipe.episodes_per_batch} episodes are {episodes:,} "
+            f"episodes of at most {recipe.max_tokens:,} tokens a turn"
+        )
     if getattr(getattr(recipe, "env", None), "allow_unsafe_execution", False):
         notes.append(
             "allow_unsafe_execution: on a machine that cannot isolate them, programs that the "
