@@ -33,13 +33,14 @@ class Target:
     Attributes:
         log_path: the run directory.
         base_url: URL of the server, None for hosted Tinker.
-        checkpoints: each checkpoint that the recipe names -> the `tinker://` path it stands for.
+        checkpoints: each checkpoint that the recipe names -> the `tinker://` path it stands for,
+            None for the base model's weights.
         samplers: the same, for sampling alone, where that path is on record.
     """
 
     log_path: Path
     base_url: str | None = None
-    checkpoints: Mapping[str, str] = field(default_factory=dict)
+    checkpoints: Mapping[str, str | None] = field(default_factory=dict)
     samplers: Mapping[str, str] = field(default_factory=dict)
 
     def checkpoint(self, reference: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Training loops that the Cookbook does not have, one module a method; `compile` starts them.
+"""Training loops that the Cookbook does not have, and what its own need around them.
 
-May import planning, tinker and the Cookbook. Empty so far: `rl` and `sft` are the Cookbook's own.
+`compile` starts them, by the name of their `main`. May import planning, tinker and the Cookbook.
 """

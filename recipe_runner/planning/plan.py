@@ -66,6 +66,8 @@ class Plan(BaseModel):
         fingerprints: SHA-256 of each data file that the recipe names, by path.
         notes: what a reader of the plan should know.
         stages: the plans of a pipeline's stages, in the order that they run in.
+        from_base_weights: whether base weights stand in for every checkpoint that the recipe names,
+            but for those of earlier stages; only a preflight does that.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -79,6 +81,7 @@ class Plan(BaseModel):
     fingerprints: dict[str, str]
     notes: list[str]
     stages: dict[str, Plan] = {}
+    from_base_weights: bool = False
 
     @property
     def recipes(self) -> list[Recipe]:

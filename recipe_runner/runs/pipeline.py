@@ -21,9 +21,9 @@ from recipe_runner.runs.attempt import (
 )
 from recipe_runner.runs.console import captured_output
 from recipe_runner.runs.directory import RunDirectory
-from recipe_runner.runs.training import connected, resolve_checkpoint
+from recipe_runner.runs.training import connected, of_a_stage, resolve_checkpoint
 from schemas import parse_recipe
-from schemas.base import STAGE, stage_output
+from schemas.base import stage_output
 
 
 def run_stages(plan: Plan, run: RunDirectory, *, resumed: bool, announce: Announce) -> Outcome:
@@ -81,7 +81,7 @@ def _require_checkpoints(plan: Plan) -> None:
     root = Path(plan.recipe.logging.dir)
     for stage in plan.stages.values():
         for reference in checkpoint_references(stage.recipe):
-            if not reference.startswith(STAGE):
+            if not (of_a_stage(reference) or stage.from_base_weights):
                 resolve_checkpoint(root, reference)
 
 

@@ -52,7 +52,8 @@ def reduced(plan: Plan, directory: Path, steps: int) -> tuple[Plan, list[str]]:
     _grade_here(after)
     after["logging"] = {"dir": str(directory), "rollouts": plan.recipe.logging.rollouts}
     changes = list(_changes(before, after))
-    return plan.model_copy(update={"recipe": parse_recipe(after)}), changes
+    update = {"recipe": parse_recipe(after), "from_base_weights": True}
+    return plan.model_copy(update=update), changes
 
 
 def _grade_here(recipe: Tree) -> None:

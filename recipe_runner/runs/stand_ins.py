@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from recipe_runner.backends.local.models import ModelSource
 from recipe_runner.backends.local.tokenizers import sources
-from recipe_runner.planning.marked import data_files
+from recipe_runner.planning.marked import checkpoint_references, data_files
 from recipe_runner.planning.plan import Plan
+from recipe_runner.runs.training import of_a_stage
 from schemas import Recipe
 
 
@@ -26,7 +27,10 @@ def stand_ins(plan: Plan, samples: Sequence[str]) -> list[str]:
     rows = [
         f"rows written for recipe-run in place of the data set {data_set}" for data_set in samples
     ]
-    return [*_models(models), *rows]
+    recipes = [plan.recipe, *(stage.recipe for stage in plan.stages.values())]
+    named = sorted({each for recipe in recipes for each in checkpoint_references(recipe)})
+    weights = [f"base weights in place of {each}" for each in named if not of_a_stage(each)]
+    return [*_models(models), *weights, *rows]
 
 
 def _of_recipe(recipe: Recipe) -> Iterator[str]:

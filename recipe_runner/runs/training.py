@@ -85,14 +85,22 @@ def _target(
     references = [
         each
         for each in checkpoint_references(plan.recipe)
-        if stages is not None or not each.startswith(STAGE)
+        if stages is not None or not of_a_stage(each)
     ]
+    unknown = [each for each in references if plan.from_base_weights and not of_a_stage(each)]
+    known = [each for each in references if each not in unknown]
+    paths = {each: resolve_checkpoint(root, each, stages) for each in known}
     return Target(
         log_path=log_path,
         base_url=base_url,
-        checkpoints={each: resolve_checkpoint(root, each, stages) for each in references},
-        samplers=_samplers(root, references, stages),
+        checkpoints=paths | dict.fromkeys(unknown),
+        samplers=_samplers(root, known, stages),
     )
+
+
+def of_a_stage(reference: str) -> bool:
+    """Whether a checkpoint is what an earlier stage of the same pipeline leaves."""
+    return reference.startswith(STAGE)
 
 
 def _samplers(root: Path, references: list[str], stages: Path | None) -> dict[str, str]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import chz
+import tinker
+from tinker_cookbook import renderers
 from tinker_cookbook.preference.types import (
     PreferenceModel,
     PreferenceModelBuilder,
     PreferenceModelBuilderFromChatRenderer,
+    PreferenceModelFromChatRenderer,
 )
+from tinker_cookbook.tokenizer_utils import get_tokenizer
 
 from recipe_runner.envs import Rollouts
 from recipe_runner.envs.preference.prompted import PromptedJudgeBuilder
@@ -59,14 +63,31 @@ class CustomJudgeBuilder(PreferenceModelBuilder):
         return judge
 
 
+@chz.chz
+class BaseModelJudgeBuilder(PreferenceModelBuilder):
+    """An untrained model in a reward model's place: a preflight has no checkpoints."""
+
+    renderer_name: str
+    model_name: str
+    base_url: str | None = None
+
+    def __call__(self) -> PreferenceModel:
+        renderer = renderers.get_renderer(self.renderer_name, get_tokenizer(self.model_name))
+        client = tinker.ServiceClient(base_url=self.base_url).create_sampling_client(
+            base_model=self.model_name
+        )
+        return PreferenceModelFromChatRenderer(renderer, client)
+
+
 def _reward_model(judge: RewardModelJudge, rollouts: Rollouts) -> PreferenceModelBuilder:
-    path = rollouts.checkpoint(judge.load_from)
-    assert path is not None, "the schema asks for a checkpoint"
     model = judge.model or rollouts.model_name
     own = judge.renderer == "auto" and model == rollouts.model_name
+    renderer = rollouts.renderer_name if own else renderer_of(model, judge.renderer)
+    path = rollouts.checkpoint(judge.load_from)
+    if path is None:
+        return BaseModelJudgeBuilder(
+            renderer_name=renderer, model_name=model, base_url=rollouts.base_url
+        )
     return PreferenceModelBuilderFromChatRenderer(
-        renderer_name=rollouts.renderer_name if own else renderer_of(model, judge.renderer),
-        model_name=model,
-        rm_weights_path=path,
-        base_url=rollouts.base_url,
+        renderer_name=renderer, model_name=model, rm_weights_path=path, base_url=rollouts.base_url
     )
