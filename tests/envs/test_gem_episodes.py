@@ -192,6 +192,29 @@ def test_max_turns_ends_a_game_and_says_so(builder: Make, run: Make, reply: Make
         assert result.metrics["stop/max_turns"] == 1.0
 
 
+def test_a_conversation_ends_where_the_context_has_no_room_for_another_reply(
+    builder: Make, run: Make, reply: Make
+) -> None:
+    async def play(limit: int) -> tuple[int, Any]:
+        env = (await _envs(builder("game:Minesweeper-v0-easy", max_prompt_tokens=limit)))[0]
+        opening = await env.initial_observation()
+        if isinstance(opening, InitialObservationOverflow):
+            return 0, opening
+        tokens = opening[0].length
+        return tokens, await env.step(reply("\\boxed{flag 0 0}"))
+
+    first, result = run(play(100_000))
+    assert not result.episode_done
+    second = result.next_observation.length
+    _, result = run(play(second))
+    assert not result.episode_done
+    _, result = run(play(second - 1))
+    assert result.episode_done
+    assert result.metrics["stop/max_tokens"] == 1.0
+    _, opening = run(play(first - 1))
+    assert opening.metrics["stop/max_tokens"] == 1.0
+
+
 def test_a_wrapper_puts_the_whole_episode_into_one_message(
     builder: Make, run: Make, reply: Make, tokenizer: Any
 ) -> None:

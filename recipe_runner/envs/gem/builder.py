@@ -53,6 +53,7 @@ class GemDatasetBuilder(RLDatasetBuilder):
         prompt: `boxed`, `none`, or a Jinja template with `{{ observation }}`, for the first turn.
         wrappers: names of gem's wrappers; see `wrappers`.
         allow_unsafe: run the programs of a tool without isolation where there is none.
+        max_prompt_tokens: an episode whose next prompt is longer ends; None: no limit.
         max_turns: replies after which an episode ends; None: the environment's own limit.
         dataset: a local JSONL, CSV or Parquet file in place of the hub's.
         num_batches: None: the data set once through.
@@ -74,6 +75,7 @@ class GemDatasetBuilder(RLDatasetBuilder):
     seed: int
     eval_size: int = 0
     allow_unsafe: bool = False
+    max_prompt_tokens: int | None = None
 
     async def __call__(self) -> tuple[RLDataset, RLDataset | None]:
         facts = self._checked_facts()
@@ -130,6 +132,7 @@ class GemDatasetBuilder(RLDatasetBuilder):
             max_turns=self.max_turns,
             model_name=self.model_name,
             renderer_name=self.renderer_name,
+            max_prompt_tokens=self.max_prompt_tokens,
         )
 
     async def _items(self, kind: Kind, facts: GemFacts) -> tuple[ItemSource, ItemSource | None]:

@@ -28,6 +28,7 @@ class EpisodeSettings:
     max_turns: int | None
     model_name: str
     renderer_name: str
+    max_prompt_tokens: int | None
 
     @property
     def single_turn(self) -> bool:
@@ -61,6 +62,7 @@ class GemGroupBuilder(EnvGroupBuilder):
                 renderer=renderer_for(settings.model_name, settings.renderer_name),
                 prompt=settings.prompt,
                 max_turns=settings.max_turns,
+                max_prompt_tokens=settings.max_prompt_tokens,
                 single_turn=settings.single_turn,
                 one_message=prompt_of(settings.spec.wrappers) is not None,
                 has_tool=tool_of(settings.spec.wrappers) is not None,

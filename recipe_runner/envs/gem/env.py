@@ -36,6 +36,8 @@ class GemEnv(Env):
     is not played: it ends the episode with reward 0, because what would be graded is not what the
     model would have said. `parse_clean` counts these.
 
+    So does a conversation that has no room for another reply in the model's context.
+
     An environment that raises, or does not answer in time, ends the episode with reward 0 too;
     `env_error` and `env_timeout` count these. Rewards of earlier turns stay.
 
@@ -51,6 +53,7 @@ class GemEnv(Env):
         renderer: Renderer,
         prompt: str,
         max_turns: int | None,
+        max_prompt_tokens: int | None,
         single_turn: bool,
         one_message: bool,
         has_tool: bool,
@@ -60,6 +63,7 @@ class GemEnv(Env):
         self._renderer = renderer
         self._prompt = prompt
         self._max_turns = max_turns
+        self._max_prompt_tokens = max_prompt_tokens
         self._single_turn = single_turn
         self._one_message = one_message
         self._has_tool = has_tool
@@ -87,7 +91,17 @@ class GemEnv(Env):
             )
         self._state = self._opening.state
         observation = _with_board(self._opening.observation, self._opening.board)
-        return self._observe("user", render_prompt(self._prompt, observation)), self.stop_condition
+        question: Message = {
+            "role": "user",
+            "content": render_prompt(self._prompt, observation),
+        }
+        self._unlogged.append(question)
+        prompt = self._prompt_with(question)
+        if self._is_too_long(prompt):
+            return InitialObservationOverflow(
+                reward=0.0, metrics={f"{STOP_METRIC_PREFIX}{StopReason.MAX_TOKENS}": 1.0}
+            )
+        return prompt, self.stop_condition
 
     async def step(self, action: Action, *, extra: ActionExtra | None = None) -> StepResult:
         self._turns += 1
@@ -114,8 +128,6 @@ class GemEnv(Env):
         return StopReason.MAX_TURNS if out_of_turns else StopReason.COMPLETED
 
     def _go_on(self, message: Message, turn: Turn) -> StepResult:
-        metrics = self._metrics(turn.reward, {"tool_use": 1.0} if turn.tool else {})
-        self._log(turn.reward, metrics)
         self._state = turn.state
         observation = _with_board(turn.observation, turn.board)
         if self._one_message:
@@ -123,21 +135,31 @@ class GemEnv(Env):
             observation = render_prompt(self._prompt, observation)
         else:
             self._conversation.append(_played(message, turn))
+        changes: Metrics = {"tool_use": 1.0} if turn.tool else {}
+        question: Message = {"role": "tool" if turn.tool else "user", "content": observation}
+        prompt = self._prompt_with(question)
+        if self._is_too_long(prompt):
+            return self._end(turn.reward, changes, StopReason.MAX_TOKENS)
+        metrics = self._metrics(turn.reward, changes)
+        self._log(turn.reward, metrics)
+        self._unlogged.append(question)
         return StepResult(
             reward=turn.reward,
             episode_done=False,
-            next_observation=self._observe("tool" if turn.tool else "user", observation),
+            next_observation=prompt,
             next_stop_condition=self.stop_condition,
             metrics=metrics,
         )
 
-    def _observe(self, role: str, text: str) -> Observation:
-        message: Message = {"role": role, "content": text}
-        self._conversation.append(message)
-        self._unlogged.append(message)
+    def _prompt_with(self, question: Message) -> Observation:
+        """Return the conversation's prompt after one more message, as tokens."""
+        self._conversation.append(question)
         rendered = self._renderer.build_generation_prompt(self._conversation).to_ints()
         self._seen = as_continued(self._seen, rendered, self._renderer)
         return tinker.ModelInput.from_ints(self._seen)
+
+    def _is_too_long(self, prompt: Observation) -> bool:
+        return self._max_prompt_tokens is not None and prompt.length > self._max_prompt_tokens
 
     def _end(
         self, reward: float, metrics: Metrics, reason: StopReason | None, logs: Logs | None = None

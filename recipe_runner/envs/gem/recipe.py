@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recipe_runner.catalog import models
 from recipe_runner.envs import Rollouts
 from recipe_runner.envs.gem import GemDatasetBuilder
 from schemas.env import GemEnv
@@ -24,4 +25,13 @@ def builder(env: GemEnv, rollouts: Rollouts) -> GemDatasetBuilder:
         groups_per_batch=rollouts.groups_per_batch,
         num_batches=rollouts.num_batches,
         seed=rollouts.seed,
+        max_prompt_tokens=_max_prompt_tokens(rollouts),
     )
+
+
+def _max_prompt_tokens(rollouts: Rollouts) -> int | None:
+    """Leave room for a reply in the model's context, where the catalog knows it."""
+    facts = models.find(rollouts.model_name)
+    if facts is None or facts.context is None:
+        return None
+    return facts.context - rollouts.max_tokens
