@@ -151,17 +151,17 @@ async def _training_client(
     model_info.warn_if_renderer_not_recommended(config.model_name, config.renderer_name)
     path = start.record.state_path if start.record else config.load_checkpoint_path
     if path is None:
-        return await service.create_lora_training_client_async(
+        return await service.create_lora_training_client(
             base_model=config.model_name, rank=config.lora_rank, user_metadata=metadata
         )
     await checkpoint_utils.check_renderer_name_for_checkpoint_async(
         service, path, config.renderer_name
     )
     if start.record:
-        return await service.create_training_client_from_state_with_optimizer_async(
+        return await service.create_training_client_from_state_with_optimizer(
             path, user_metadata=metadata
         )
-    return await service.create_training_client_from_state_async(path, user_metadata=metadata)
+    return await service.create_training_client_from_state(path, user_metadata=metadata)
 
 
 async def _reference_client(config: Config, service: tinker.ServiceClient) -> tinker.SamplingClient:
@@ -206,7 +206,7 @@ async def _reply_logprobs(
 
     async def of(datum: tinker.Datum) -> torch.Tensor:
         last_token = int(datum.loss_fn_inputs["target_tokens"].data[-1])
-        logprobs = await client.compute_logprobs_async(datum.model_input.append_int(last_token))
+        logprobs = await client.compute_logprobs(datum.model_input.append_int(last_token))
         return torch.dot(torch.tensor(logprobs[1:]).float(), _weights(datum))
 
     return list(await asyncio.gather(*map(of, data)))

@@ -51,7 +51,7 @@ class TeacherKl(SamplingClientEvaluator):
 
     async def _gap(self, student: tinker.SamplingClient, question: Question) -> tuple[float, int]:
         """Return the summed difference of log-probabilities of one reply, and its tokens."""
-        answer = await student.sample_async(
+        answer = await student.sample(
             prompt=question.student, num_samples=1, sampling_params=self._sampling
         )
         reply = answer.sequences[0]
@@ -59,7 +59,7 @@ class TeacherKl(SamplingClientEvaluator):
             return 0.0, 0
         assert reply.logprobs is not None, "a service returns them unless it is told not to"
         whole = question.teacher.append(tinker.EncodedTextChunk(tokens=reply.tokens))
-        scored = await self._teacher.compute_logprobs_async(whole)
+        scored = await self._teacher.compute_logprobs(whole)
         of_reply = [value or 0.0 for value in scored[question.teacher.length :]]
         return sum(reply.logprobs) - sum(of_reply), len(reply.tokens)
 

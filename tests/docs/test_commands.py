@@ -15,6 +15,7 @@ from schemas import METHODS
 from schemas.common import TrainingKeys
 from schemas.env import Env
 from tests.e2e.conftest import COMMAND, environment
+from tests.e2e.test_preflight_matrix import ALL
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -24,6 +25,7 @@ ELSEWHERE = {
     "make setup": ".ci/run",
     "make check": ".ci/run",
     "make test": ".ci/run",
+    "make preflight": ".ci/run",
     "make quickstart": "tests/e2e/test_quickstart.py",
     "recipe-run recipes/sft_conversations.yaml": "tests/e2e/test_recipes.py",
     "recipe-run runs show sft-conversations": "tests/e2e/test_recipes.py",
@@ -36,6 +38,10 @@ ELSEWHERE = {
 EXIT_CODES = {"recipe-run recipes/gem_math.yaml": 4}
 
 
+# The preflight matrix tries every recipe as it is.
+MATRIX = re.compile(r"recipe-run preflight recipes/(?P<recipe>[\w/]+\.yaml)")
+
+
 def commands(page: Path) -> list[str]:
     blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     return [line for block in blocks for line in block.splitlines() if line.strip()]
@@ -44,7 +50,9 @@ def commands(page: Path) -> list[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_what_is_run_elsewhere_is_run_there(page: Path) -> None:
     for command in commands(page):
-        if command not in ELSEWHERE:
+        if (tried := MATRIX.fullmatch(command)) is not None:
+            assert tried["recipe"] in ALL
+        elif command not in ELSEWHERE:
             assert command.startswith("recipe-run "), f"nothing runs `{command}`"
         else:
             assert (ROOT / ELSEWHERE[command]).exists()
@@ -57,7 +65,7 @@ def test_what_is_run_elsewhere_is_run_there(page: Path) -> None:
 def test_commands_do_what_the_page_says(page: Path, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
     for command in commands(page):
-        if command in ELSEWHERE:
+        if command in ELSEWHERE or MATRIX.fullmatch(command):
             continue
         done = subprocess.run(
             [str(COMMAND), *command.split()[1:]],

@@ -26,7 +26,6 @@ ALL = sorted(
 THIRD = [
     "async_rl.yaml",
     "code_rl.yaml",
-    "custom_loss.yaml",
     "dpo.yaml",
     "eval_benchmarks.yaml",
     "gem_sudoku.yaml",

@@ -87,17 +87,6 @@ def test_sft_learns_its_conversations(
     assert "done" in shown.stdout
 
 
-# The README's preflights are run by tests/docs/test_commands.py.
-@pytest.mark.parametrize("recipe", ["sft_conversations"])
-def test_preflight(
-    recipe_run: Callable[..., Result], root: Path, tmp_path: Path, recipe: str
-) -> None:
-    done = recipe_run("preflight", root / f"recipes/{recipe}.yaml")
-    assert done.returncode == 0, done.stderr
-    assert "preflight passed: 2 steps" in done.stdout
-    assert not (tmp_path / "runs").exists()
-
-
 def test_arithmetic_with_kl_and_streaming(
     write_recipe: Callable[..., Path], recipe_run: Callable[..., Result], tmp_path: Path
 ) -> None:

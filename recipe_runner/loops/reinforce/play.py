@@ -43,7 +43,7 @@ class SeededPolicy(TokenCompleter):
             seed=_seed(*self._seed, self._turns),
         )
         self._turns += 1
-        response = await self._client.sample_async(model_input, 1, params)
+        response = await self._client.sample(model_input, 1, params)
         sequence = response.sequences[0]
         return TokensWithLogprobs(sequence.tokens, sequence.logprobs, sequence.stop_reason)
 
