@@ -36,7 +36,8 @@ def test_no_file_of_the_machine_is_there(isolated: Run, tmp_path: Path) -> None:
     paths = [
         str(secret), str(ROOT), str(Path.home() / ".ssh"), str(Path.home() / ".netrc"),
         "/etc/passwd", "/etc/shadow", "/etc/hostname", "/proc/1/environ", "/proc/self/mem", "/sys",
-        "/var", "/run", "/bin/sh", "/usr/bin/env", "/tmp/../" + str(secret), "/root/.bashrc",
+        "/var", "/run", "/bin/sh", "/usr/bin/env", "/tmp/../" + str(secret),
+        str(Path.home() / ".bashrc"),
     ]  # fmt: skip
     code = f"import os\nprint([p for p in {paths!r} if os.path.exists(p)])"
     done = isolated(code)
