@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from recipe_runner.cli.tables import one_line
+
 if TYPE_CHECKING:
     from recipe_runner.language import LoadedRecipe
 
@@ -44,7 +46,7 @@ def origin_of(loaded: LoadedRecipe, key: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return one_line(json.dumps(value, ensure_ascii=False))
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

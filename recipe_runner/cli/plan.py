@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recipe_runner.cli.options import plan_recipe, recipe_options
+from recipe_runner.cli.tables import one_line
 
 if TYPE_CHECKING:
     from recipe_runner.language import LoadedRecipe
@@ -92,4 +93,4 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
         if isinstance(value, dict) and value:
             yield from _flat(value, f"{prefix}{key}.")
         elif value not in ({}, [], ""):
-            yield f"{prefix}{key}", str(value)
+            yield f"{prefix}{key}", one_line(str(value))

@@ -5,6 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 
+MAX_WIDTH = 100
+
+
+def one_line(text: str) -> str:
+    """Return a text as it is where it is short, else how it starts and how long it is."""
+    start = text.splitlines()[0] if text else ""
+    if start == text and len(text) <= MAX_WIDTH:
+        return text
+    return f"{start[:MAX_WIDTH]} …  ({len(text):,} characters)"
+
+
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Yield the lines of a table, each column as wide as its widest cell."""
     table = [header, *rows]
