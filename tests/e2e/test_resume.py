@@ -104,7 +104,7 @@ def test_killed_again_and_again(
 ) -> None:
     recipe = write_recipe(RL)
     moments = random.Random(0)
-    for _ in range(3):
+    for _ in range(2):
         victim = start(recipe)
         time.sleep(moments.uniform(3, 12))
         victim.send_signal(signal.SIGKILL)
