@@ -182,13 +182,13 @@ def _service(root: Path, backend: str | None, paths: list[str]) -> Iterator[Serv
     """Reach the service that has these checkpoints; the SDK's errors become ours."""
     from recipe_runner.backends.weights import open_service
 
-    # Imported only when something went wrong: it names the exceptions of heavy packages.
     try:
         with open_service(_chosen(root, backend, paths), root / ".local") as service:
             yield service
     except RunnerError:
         raise
     except Exception as error:
+        # Imported only now that something went wrong: it names the exceptions of heavy packages.
         from recipe_runner.runs.failures import explain
 
         raise explain(error) from error

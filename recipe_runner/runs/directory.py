@@ -110,9 +110,15 @@ class RunDirectory:
         """Read plan.json.
 
         Raises:
-            OSError, pydantic.ValidationError: if it is missing or not a plan.
+            RunFailed: if it is missing, or not a plan that this release reads.
         """
-        return Plan.from_json(self.plan_file.read_text("utf-8"))
+        try:
+            return Plan.from_json(self.plan_file.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunFailed(
+                f"{self.plan_file} cannot be read as a plan: {type(error).__name__}. It may be of "
+                "another release: its recipe.yaml beside it can be run again"
+            ) from error
 
     def write_manifest(self, manifest: Manifest) -> None:
         replace_atomically(self.manifest_file, manifest.model_dump_json(indent=2) + "\n")

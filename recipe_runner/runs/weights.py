@@ -11,7 +11,6 @@ from typing import Any
 
 from recipe_runner.errors import UsageError
 from recipe_runner.planning.marked import checkpoint_references
-from recipe_runner.planning.plan import Plan
 from recipe_runner.runs import registry
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.files import read_json_lines, write_json_lines
@@ -92,11 +91,7 @@ def _all_runs(root: Path) -> list[RunDirectory]:
 
 def backend_of(run: RunDirectory) -> Backend:
     """Return where a run was executed."""
-    return _plan(run).recipe.backend
-
-
-def _plan(run: RunDirectory) -> Plan:
-    return Plan.from_json(run.plan_file.read_text("utf-8"))
+    return run.read_plan().recipe.backend
 
 
 def users(root: Path, path: str) -> Iterator[RunDirectory]:
@@ -110,7 +105,7 @@ def users(root: Path, path: str) -> Iterator[RunDirectory]:
 def _loaded(root: Path, run: RunDirectory) -> set[str]:
     """Return the paths of the checkpoints that a run names."""
     found: set[str] = set()
-    for reference in checkpoint_references(_plan(run).recipe):
+    for reference in checkpoint_references(run.read_plan().recipe):
         if reference.startswith("tinker://"):
             found.add(reference)
         elif reference.startswith("run:"):

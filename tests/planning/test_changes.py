@@ -84,3 +84,6 @@ def test_the_command_says_old_new_and_origin(
     assert "tags: [] -> ['a']  --set  (the result stays the same)" in out
     assert run_command(["plan", "sums.yaml", "--against", "nothing"]) == 2
     assert "there is no run 'nothing'" in capsys.readouterr().err
+    run.plan_file.write_text("{}")
+    assert run_command(["plan", "sums.yaml", "--against", "sums"]) == 3
+    assert "cannot be read as a plan" in capsys.readouterr().err
