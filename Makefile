@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup quickstart test preflight check format generated clean
+.PHONY: setup quickstart test fuzz preflight check format generated clean
 
 setup: $(STAMP)
 
@@ -27,6 +27,10 @@ test: setup
 # Every shipped recipe, two real steps each: real loop, environment and SDK, local backend.
 preflight: setup
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --preflight-all tests/e2e/test_preflight_matrix.py
+
+# The tests again, with new random inputs where they take any.
+fuzz: setup
+	HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest --numprocesses auto --dist worksteal -m hypothesis
 
 check: setup
 	$(BIN)/ruff format --check .

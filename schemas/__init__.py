@@ -6,6 +6,6 @@ Imports pydantic and the standard library, nothing else.
 (`sft`, `rl`), one entry of `recipe.METHODS`, and one module in `recipe_runner.compile`.
 """
 
-from schemas.recipe import FUTURE_KEYS, METHODS, Recipe, parse_recipe, recipe_json_schema
+from schemas.recipe import METHODS, Recipe, parse_recipe, recipe_json_schema
 
-__all__ = ["FUTURE_KEYS", "METHODS", "Recipe", "parse_recipe", "recipe_json_schema"]
+__all__ = ["METHODS", "Recipe", "parse_recipe", "recipe_json_schema"]

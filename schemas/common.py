@@ -8,6 +8,7 @@ from pydantic import Field
 
 from schemas.backend import Backend
 from schemas.base import Count, NonEmpty, RecipeModel, Seed
+from schemas.budget import Budget
 from schemas.model import Model
 from schemas.run_settings import CheckpointSettings, EvalSettings, LoggingSettings
 
@@ -27,6 +28,10 @@ class CommonKeys(RecipeModel):
     tags: list[NonEmpty] = Field(default=[], description="Words to find the run by.")
     seed: Seed = Field(default=0, description="Seed of data order, problems and local sampling.")
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
+    budget: Budget | None = Field(
+        default=None,
+        description="Limits that a run keeps: at one it saves a checkpoint and stops.",
+    )
     backend: Backend = Field(default="tinker", description="Where the recipe is executed.")
 
 

@@ -41,11 +41,6 @@ METHODS: dict[str, type[AnyRecipe]] = {
     "pipeline": PipelineRecipe,
 }
 
-# Parts of language version 1 that this release does not run yet: key -> what to do now.
-FUTURE_KEYS = {
-    "budget": "budgets are not enforced by this release; bound the run with `steps`",
-}
-
 _ADAPTER: TypeAdapter[AnyRecipe] = TypeAdapter(Recipe, config=ConfigDict(defer_build=True))
 
 

@@ -11,7 +11,6 @@ from recipe_runner.language.grammar import ROOT, Slot, field_slot, locate, slots
 from recipe_runner.language.suggest import hint_for_key, nearest
 from recipe_runner.language.tree import Node, Path, is_broken, node_at, place_of
 from recipe_runner.language.wording import expected, show, show_type, type_hint
-from schemas import FUTURE_KEYS
 
 MAX_HINTS = 50
 _BOUNDS = {
@@ -50,15 +49,6 @@ class Complaints:
 
     def _unknown_key(self, path: Path) -> None:
         place = place_of(self._root, path, key=True)
-        if dotted(path) in FUTURE_KEYS:
-            self._report.add(
-                place,
-                path,
-                "unsupported",
-                f"`{dotted(path)}` is part of the language, but not run by this release",
-                hint=FUTURE_KEYS[dotted(path)],
-            )
-            return
         section = f" in `{dotted(path[:-1])}`" if len(path) > 1 else ""
         self._report.add(
             place, path, "unknown-key", f"unknown key `{path[-1]}`{section}", hint=self._hint(path)

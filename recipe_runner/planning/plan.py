@@ -16,6 +16,7 @@ _WITHOUT_EFFECT_ON_THE_RESULT = (
     "name",
     "description",
     "tags",
+    "budget",
     "checkpoint",
     "eval",
     "logging",

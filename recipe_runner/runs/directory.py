@@ -57,6 +57,16 @@ class RunDirectory:
         return self.path / "checkpoints.jsonl"
 
     @property
+    def usage_file(self) -> Path:
+        """Tokens counted so far, by model and kind, over all attempts."""
+        return self.path / "usage.json"
+
+    @property
+    def estimate_file(self) -> Path:
+        """What the plan expected before the start."""
+        return self.path / "estimate.json"
+
+    @property
     def events_file(self) -> Path:
         return self.path / "events.jsonl"
 

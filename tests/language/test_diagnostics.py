@@ -18,7 +18,7 @@ def only(found):
         ("steps: 200", "max_tokens: 9", "unknown-key", "max_tokens", 1, "under `rollout`"),
         ("steps: 200", "lr: 9", "unknown-key", "lr", 1, "optimizer.learning_rate"),
         ("steps: 200", "epochs: 9", "unknown-key", "epochs", 1, "a key of `method: sft`"),
-        ("steps: 200", "budget: {usd: 1}", "unsupported", "budget", 1, "`steps`"),
+        ("steps: 200", "budget: {usd: 0}", "range", "budget.usd", 15, None),
         ("steps: 200", 'steps: "32"', "type", "steps", 8, "write 32 without quotes"),
         ("steps: 200", "steps: 1_000", "type", "steps", 8, "write 1000"),
         ("steps: 200", "steps: 2e2", "type", "steps", 8, "write 200"),
