@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, model_validator
-
 from pydantic_core import PydanticCustomError
 
 from schemas.base import RecipeModel
