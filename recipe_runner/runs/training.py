@@ -18,6 +18,7 @@ from recipe_runner.runs import registry
 from recipe_runner.runs.console import captured_output
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.progress import Curve, watch
+from recipe_runner.runs.progress.status import Status
 from recipe_runner.runs.resume import Position
 from recipe_runner.user_code import search_path
 from schemas.backend import backend_kind
@@ -43,10 +44,11 @@ def train(
     from recipe_runner.runs.progress.display import make_display
 
     root = Path(plan.recipe.logging.dir)
+    status = Status(budget=plan.recipe.budget)
     with ExitStack() as stack:
         stack.enter_context(_terminated_like_interrupted())
         terminal = stack.enter_context(captured_output(run.output_file))
-        display = make_display(terminal, getattr(plan.recipe, "steps", None), position.step)
+        display = make_display(terminal, getattr(plan.recipe, "steps", None), position.step, status)
         on_row = stack.enter_context(_row_logger(plan, run))
         stack.enter_context(watch(run.metrics_file, curve, display, on_row))
         if connection is None:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recipe_runner.runs.progress.curve import Curve
+from recipe_runner.runs.progress.status import Status
 
 
 class Display(Protocol):
@@ -22,18 +23,19 @@ class Display(Protocol):
     def close(self) -> None: ...
 
 
-def make_display(terminal: TextIO, steps: int | None, first_step: int) -> Display:
+def make_display(terminal: TextIO, steps: int | None, first_step: int, status: Status) -> Display:
     """Return the display that fits what `terminal` is."""
     if terminal.isatty():
-        return LiveDisplay(terminal, steps, first_step)
-    return PlainDisplay(terminal, steps)
+        return LiveDisplay(terminal, steps, first_step, status)
+    return PlainDisplay(terminal, steps, status)
 
 
 class PlainDisplay:
     """One line a step: for pipes, files and CI logs."""
 
-    def __init__(self, out: TextIO, steps: int | None) -> None:
+    def __init__(self, out: TextIO, steps: int | None, status: Status) -> None:
         self._out = out
+        self._status = status
         self._steps = steps
         self._shown = -1
 
@@ -57,7 +59,8 @@ class PlainDisplay:
 class LiveDisplay:
     """A block of three lines that stays in place: bar, headline metric, counters."""
 
-    def __init__(self, out: TextIO, steps: int | None, first_step: int) -> None:
+    def __init__(self, out: TextIO, steps: int | None, first_step: int, status: Status) -> None:
+        self._status = status
         self._steps = steps
         self._first_step = first_step
         self._started = time.monotonic()
