@@ -1,4 +1,4 @@
-"""`Status`: what is known of a run at work, beside its metrics; written as it changes, shown live."""
+"""`Status`: what is known of a run at work, beside its metrics."""
 
 from __future__ import annotations
 
