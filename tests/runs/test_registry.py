@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,3 +59,69 @@ def test_a_path_is_sampled_from_beside_the_state_that_it_names() -> None:
     assert target.sampler(None) is None
     assert target.sampler("tinker://a:train:0/weights/b") == "tinker://a:train:0/sampler_weights/b"
     assert target.sampler("tinker://a/sampler_weights/b") == "tinker://a/sampler_weights/b"
+
+
+def make_run(root: Path, name: str, run_id: str, **record: object) -> RunDirectory:
+    """Make a run directory of a chosen id."""
+    run = RunDirectory(root / name / run_id)
+    run.path.mkdir(parents=True)
+    run.manifest_file.write_text(
+        json.dumps({"id": run_id, "name": name, "state": "done", "plan_hash": "0"} | record)
+    )
+    return run
+
+
+def test_a_run_is_found_by_whatever_a_person_calls_it(tmp_path: Path) -> None:
+    old = make_run(tmp_path, "sums", "20260101-000000-aaaa")
+    new = make_run(tmp_path, "sums", "20260102-000000-abcd")
+    other = make_run(tmp_path, "words", "20260103-000000-bbbb")
+    for reference in ("sums", new.run_id, "20260102", f"sums/{new.run_id}", "sums/20260102"):
+        assert registry.find_run(tmp_path, reference) == new, reference
+    assert registry.find_run(tmp_path, "sums/20260101") == old
+    assert registry.find_run(tmp_path, str(other.path)) == other
+    with pytest.raises(UsageError, match="the start of 3 runs' ids"):
+        registry.find_run(tmp_path, "2026")
+    with pytest.raises(UsageError, match="did you mean words"):
+        registry.find_run(tmp_path, "wrds")
+
+
+def test_a_directory_that_is_no_run_is_passed_over(tmp_path: Path) -> None:
+    old = make_run(tmp_path, "sums", "20260101-000000-aaaa")
+    broken = make_run(tmp_path, "sums", "20260102-000000-bbbb")
+    broken.manifest_file.write_text("{")
+    (tmp_path / "sums" / "20260103-000000-cccc").mkdir()
+    assert registry.find_run(tmp_path, "sums") == old
+    assert registry.runs_under(tmp_path) == [old]
+
+
+def test_a_stage_of_a_pipeline_is_a_run(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "both", "20260101-000000-aaaa")
+    run.plan_file.write_text('{"stages": {"one": {}, "two": {}}}')
+    for stage in ("one", "two"):
+        make_run(run.path, "stages", stage)
+    assert registry.stage_names(run) == ["one", "two"]
+    assert registry.find_run(tmp_path, "both/two") == run.stage("two")
+    assert registry.find_run(tmp_path, "both/20260101/stages/one") == run.stage("one")
+    with pytest.raises(UsageError, match="no stage 'three'; it has one, two"):
+        registry.find_run(tmp_path, "both/three")
+
+
+def test_a_checkpoint_is_found_by_run_and_step(runs: Path) -> None:
+    run = registry.find_run(runs, "sums")
+    second = registry.find_checkpoint(runs, f"{run.run_id}@2")
+    assert (second.run, second.name, second.sampler_path) == (run, "000002", "tinker://a/s/y")
+    assert registry.find_checkpoint(runs, "sums").name == "000003"
+    with pytest.raises(UsageError, match="no checkpoint final; it has 000002, 000003"):
+        registry.find_checkpoint(runs, f"{run.path}@final")
+    run.checkpoints_file.unlink()
+    with pytest.raises(UsageError, match="has no checkpoint"):
+        registry.find_checkpoint(runs, "sums")
+
+
+def test_a_pipeline_stands_for_its_last_checkpoint(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "both", "20260101-000000-aaaa")
+    for stage in ("a", "b", "c"):
+        made = make_run(run.path, "stages", stage)
+        if stage != "c":
+            write_json_lines(made.checkpoints_file, [{"name": "final", "state_path": "tinker://p"}])
+    assert registry.find_checkpoint(tmp_path, "both").run == run.stage("b")
