@@ -1,1 +1,5 @@
-"""Many runs at once: scheduling and executors over `runs`. Empty so far: a run is started alone."""
+"""Many runs: the variants of a recipe, scheduled, each in a process or a job of its own.
+
+May import runs and what is below it. Heavy packages are named as texts alone, for the process that
+workers are forked from.
+"""
