@@ -7,6 +7,7 @@ RunnerError               exit code
 ├── UserCodeError         3    code that the recipe names cannot be imported, or fails
 ├── BackendError          4    the backend cannot be reached, or refuses
 │   └── MissingKey        4    hosted Tinker without an API key
+├── BudgetSpent           5    `budget` is reached; what was done is saved
 └── Interrupted           130  Ctrl-C, or a termination signal
 
 A wrong recipe is `recipe_runner.language.RecipeError`, exit code 1: it carries diagnostics.
@@ -45,6 +46,10 @@ class BackendError(RunnerError):
 
 class MissingKey(BackendError):
     pass
+
+
+class BudgetSpent(RunnerError):
+    exit_code = 5
 
 
 class Interrupted(RunnerError):
