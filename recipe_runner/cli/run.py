@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 @click.option(
     "--on-existing",
     type=click.Choice(["resume", "new", "fail"]),
-    default="resume",
-    show_default=True,
-    help="What to do with an unfinished run of the same plan.",
+    help="What to do with an unfinished run; default: resume it if its plan allows.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before a run that is paid for.")
 def run(
@@ -33,7 +31,7 @@ def run(
     variant: str | None,
     backend: str | None,
     steps: int | None,
-    on_existing: str,
+    on_existing: str | None,
     yes: bool,
 ) -> None:
     """Validate RECIPE, plan it, and run it to its end."""
@@ -48,7 +46,7 @@ def run(
     from recipe_runner.runs.execute import OnExisting, execute
 
     outcome = execute(
-        plan, loaded.text, on_existing=cast(OnExisting, on_existing), announce=click.echo
+        plan, loaded.text, on_existing=cast(OnExisting, on_existing or "auto"), announce=click.echo
     )
     for line in summary(outcome, plan, recipe):
         click.echo(line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from recipe_runner.planning.plan import Plan, changes_result
+from recipe_runner.planning.plan import Plan, changes_result, may_change_on_resume
 
 ABSENT = "absent"
 
@@ -18,6 +18,14 @@ class Change:
     before: Any
     after: Any
     changes_result: bool
+
+    @property
+    def may_change_on_resume(self) -> bool:
+        """Whether a run of the old plan can go on under the new one."""
+        return may_change_on_resume(self.path)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.before} -> {self.after}"
 
 
 def changes(before: Plan, after: Plan) -> list[Change]:

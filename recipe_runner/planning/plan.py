@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from schemas import Recipe
 
-# What a run keeps, shows or is called, but never learns from.
+# What may change when a run is resumed. First what a run keeps, shows or is called, but never
+# learns from, which no hash covers; then what decides how long it goes on.
 _WITHOUT_EFFECT_ON_THE_RESULT = (
     "version",
     "name",
@@ -21,6 +22,7 @@ _WITHOUT_EFFECT_ON_THE_RESULT = (
     "eval",
     "logging",
 )
+_HOW_LONG = ("steps",)
 _EVALUATION_OF_AN_ENV = (
     "eval",
     "test_data",
@@ -132,6 +134,14 @@ def changes_result(path: str) -> bool:
     if parts[:1] == ["env"] and len(parts) > 1 and parts[1] in _EVALUATION_OF_AN_ENV:
         return False
     return not parts or parts[0] not in _WITHOUT_EFFECT_ON_THE_RESULT
+
+
+def may_change_on_resume(path: str) -> bool:
+    """Whether a run can go on under another value of a dotted key.
+
+    The steps of a pipeline's stage cannot change: later stages start from what it leaves.
+    """
+    return path in _HOW_LONG or not changes_result(path)
 
 
 def _with_fingerprints(tree: Any, fingerprints: dict[str, str]) -> Any:

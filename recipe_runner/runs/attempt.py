@@ -57,7 +57,8 @@ def attempt(
     Raises:
         RunnerError: what stopped the run; it is on record.
     """
-    position = align(run, plan.recipe.method) if resumed else Position(0)
+    steps = getattr(plan.recipe, "steps", None)
+    position = align(run, plan.recipe.method, steps) if resumed else Position(0)
     announce_start(announce, plan, run)
     if resumed and position.step:
         announce(f"resuming the unfinished run of this plan after step {position.step}")

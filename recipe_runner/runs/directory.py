@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from recipe_runner.errors import RunFailed, UsageError
+from recipe_runner.errors import RunFailed
 from recipe_runner.planning.plan import Plan
-from recipe_runner.runs.files import append_json_line, replace_atomically
+from recipe_runner.runs.files import (
+    append_json_line,
+    remove_temporary_files,
+    replace_atomically,
+)
+from recipe_runner.runs.lock import is_locked, locked
 from recipe_runner.runs.manifest import Manifest, State, new_manifest, now
 
 # Where a pipeline's run keeps those of its stages.
@@ -101,9 +105,12 @@ class RunDirectory:
 
     def _make(self, plan: Plan, recipe_text: str) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
-        replace_atomically(self.recipe_file, recipe_text)
+        self.write_recipe(recipe_text)
         self.write_plan(plan)
         self.write_manifest(new_manifest(plan, self.run_id))
+
+    def write_recipe(self, text: str) -> None:
+        replace_atomically(self.recipe_file, text)
 
     def write_plan(self, plan: Plan) -> None:
         replace_atomically(self.plan_file, plan.to_json())
@@ -144,11 +151,7 @@ class RunDirectory:
 
     def is_locked(self) -> bool:
         """Whether a process is writing this run."""
-        try:
-            with self.lock():
-                return False
-        except UsageError:
-            return True
+        return is_locked(self._lock_file)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -157,12 +160,10 @@ class RunDirectory:
         Raises:
             UsageError: if another process holds it.
         """
-        with (self.path / ".lock").open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise UsageError(
-                    f"{self.path} is being written by another process; wait for it, or give "
-                    "--on-existing new"
-                ) from error
+        with locked(self._lock_file):
+            remove_temporary_files(self.path)
             yield
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.path / ".lock"

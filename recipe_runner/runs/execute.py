@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import contextlib
+import platform
+from pathlib import Path
 
 from recipe_runner.backends import backend
-from recipe_runner.errors import UsageError
+from recipe_runner.errors import RunFailed, UsageError
+from recipe_runner.planning.changes import changes
+from recipe_runner.planning.marked import main_model
 from recipe_runner.planning.plan import Plan
-from recipe_runner.runs import registry
+from recipe_runner.planning.resolve import fingerprints
 from recipe_runner.runs.attempt import Announce, Outcome, attempt
-from recipe_runner.runs.directory import RunDirectory
+from recipe_runner.runs.directory import STAGES, RunDirectory
+from recipe_runner.runs.existing import OnExisting, choose_run
 from recipe_runner.runs.pipeline import run_stages
 from schemas.backend import backend_kind
 
-OnExisting = Literal["resume", "new", "fail"]
+__all__ = ["OnExisting", "execute", "resume"]
 
 
 def execute(
-    plan: Plan, recipe_text: str, *, on_existing: OnExisting = "resume", announce: Announce
+    plan: Plan, recipe_text: str, *, on_existing: OnExisting = "auto", announce: Announce
 ) -> Outcome:
     """Run a plan to its end, or resume the run of it that has not come to its end.
 
@@ -28,19 +33,85 @@ def execute(
         RunnerError: what stopped the run, with the next step; the run directory has the details.
     """
     backend(backend_kind(plan.recipe.backend)).check_access()
-    run, resumed = _choose_run(plan, recipe_text, on_existing)
-    with run.lock():
-        run_it = run_stages if plan.stages else attempt
-        return run_it(plan, run, resumed=resumed, announce=announce)
+    choice = choose_run(plan, recipe_text, on_existing)
+    for note in choice.notes:
+        announce(note)
+    if not choice.resumed:
+        with choice.run.lock():
+            return _run(plan, choice.run, resumed=False, announce=announce)
+    return _go_on(plan, choice.run, recipe_text, announce)
 
 
-def _choose_run(plan: Plan, recipe_text: str, on_existing: OnExisting) -> tuple[RunDirectory, bool]:
-    unfinished = registry.unfinished_run(plan)
-    if unfinished is None or on_existing == "new":
-        return RunDirectory.create(plan, recipe_text), False
-    if on_existing == "fail":
+def resume(run: RunDirectory, *, announce: Announce) -> Outcome:
+    """Go on with a run under its own plan, wherever the command is given.
+
+    Raises:
+        UsageError: if there is nothing to go on with, or what the plan stands on is not what it
+            was: data files, the weights behind the model's name.
+        RunnerError: what stopped the run.
+    """
+    if run.path.parent.name == STAGES:
+        raise UsageError(f"{run.path} is a stage; resume its pipeline: {run.path.parents[1]}")
+    plan = run.read_plan()
+    if run.read_manifest().state == "done":
         raise UsageError(
-            f"{unfinished.path} is an unfinished run of this plan; give --on-existing resume to "
-            "continue it, or --on-existing new to start over"
+            f"{run.path} is done. To train it further, run its recipe with more steps and "
+            "--on-existing resume"
         )
-    return unfinished, True
+    run = RunDirectory(run.path.resolve())
+    with contextlib.chdir(_working_directory(plan, run)):
+        backend(backend_kind(plan.recipe.backend)).check_access()
+        _require_unchanged(plan)
+        return _go_on(plan, run, None, announce)
+
+
+def _go_on(plan: Plan, run: RunDirectory, recipe_text: str | None, announce: Announce) -> Outcome:
+    """Resume a run under a plan that may differ from its own in what may change."""
+    with run.lock():
+        manifest = run.read_manifest()
+        last = manifest.attempts[-1] if manifest.attempts else None
+        if last is not None and last.state == "running" and last.host != platform.node():
+            announce(
+                f"note: the last attempt was process {last.pid} on {last.host} and has not said "
+                "that it ended; if it is still at work there, stop one of the two"
+            )
+        found = changes(run.read_plan(), plan)
+        if found:
+            run.add_event("plan changed", changes=[str(change) for change in found])
+            run.write_plan(plan)
+            if recipe_text is not None:
+                run.write_recipe(recipe_text)
+            manifest.plan_hash = plan.hash
+            run.write_manifest(manifest)
+        return _run(plan, run, resumed=True, announce=announce)
+
+
+def _run(plan: Plan, run: RunDirectory, *, resumed: bool, announce: Announce) -> Outcome:
+    run_it = run_stages if plan.stages else attempt
+    return run_it(plan, run, resumed=resumed, announce=announce)
+
+
+def _working_directory(plan: Plan, run: RunDirectory) -> Path:
+    """Return the directory that the plan's paths are relative to, as far as they tell."""
+    root, given = run.path.parents[1], Path(plan.recipe.logging.dir)
+    if given.is_absolute() or root.parts[-len(given.parts) :] != given.parts:
+        return Path.cwd()
+    return Path(*root.parts[: -len(given.parts)])
+
+
+def _require_unchanged(plan: Plan) -> None:
+    """Refuse to go on with other data, or other weights under the same name."""
+    served = backend(backend_kind(plan.recipe.backend)).served
+    for stage in plan.stages.values() or [plan]:
+        try:
+            files = fingerprints(stage.recipe)
+        except OSError as error:
+            raise UsageError(
+                f"{error.filename} cannot be read: {error.strerror}. The run reads it; give the "
+                "command where the run was started, or bring the file back"
+            ) from error
+        now = {"fingerprints": files, "served": served(main_model(stage.recipe) or "")}
+        found = changes(stage, stage.model_copy(update=now))
+        if found:
+            lines = "".join(f"\n  {change}" for change in found)
+            raise RunFailed(f"the run cannot go on: what it stands on has changed{lines}")

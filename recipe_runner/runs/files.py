@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
 from collections.abc import Iterable
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
+
+_TEMPORARY = ".part"
 
 
 def replace_atomically(path: Path, text: str) -> None:
     """Write a file so that a reader or a crash sees the old content or the new, never half."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, temporary = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY
+    )
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
@@ -48,6 +54,28 @@ def write_json_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
 
 
 def append_json_line(path: Path, record: dict[str, Any]) -> None:
-    """Append one record to a JSON-lines file."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")
+    """Append one record to a JSON-lines file, behind the last that is whole."""
+    line = json.dumps(record).encode() + b"\n"
+    with path.open("ab+", buffering=0) as file:
+        _cut_back_to_whole_lines(file)
+        if (file.write(line) or 0) < len(line):  # the last of the space, and a part of the line
+            _cut_back_to_whole_lines(file)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def _cut_back_to_whole_lines(file: RawIOBase) -> None:
+    """Remove what a kill or a full disk left of a line; leave the file at its end."""
+    size = file.seek(0, os.SEEK_END)
+    if size == 0:
+        return
+    file.seek(size - 1)
+    if file.read(1) != b"\n":
+        file.seek(0)
+        file.truncate((file.readall() or b"").rfind(b"\n") + 1)
+    file.seek(0, os.SEEK_END)
+
+
+def remove_temporary_files(directory: Path) -> None:
+    """Remove what `replace_atomically` had begun to write when its process was killed."""
+    for path in directory.glob(f".*{_TEMPORARY}"):
+        path.unlink(missing_ok=True)

@@ -48,8 +48,12 @@ class Position:
     finished: bool = False
 
 
-def align(run: RunDirectory, method: str) -> Position:
-    """Cut metrics and checkpoints back to one consistent position, and return it."""
+def align(run: RunDirectory, method: str, steps: int | None = None) -> Position:
+    """Cut metrics and checkpoints back to one consistent position, and return it.
+
+    Args:
+        steps: how many the plan asks for, where it says; a finished run of fewer goes on.
+    """
     metrics = read_json_lines(run.metrics_file)
     if method in _DERIVED_METRICS:
         logged = _steps_logged(metrics)
@@ -59,7 +63,7 @@ def align(run: RunDirectory, method: str) -> Position:
     if method in _RECORDS:
         return _align_to_records(run, run.path / _RECORDS[method], metrics)
     checkpoints = read_json_lines(run.checkpoints_file)
-    kept, position = _consistent(checkpoints, metrics, method)
+    kept, position = _consistent(checkpoints, metrics, method, steps)
     if run.checkpoints_file.exists():
         write_json_lines(run.checkpoints_file, kept)
     if run.metrics_file.exists():
@@ -83,19 +87,27 @@ def _align_to_records(run: RunDirectory, records_file: Path, metrics: list[Recor
 
 
 def _consistent(
-    checkpoints: list[Record], metrics: list[Record], method: str
+    checkpoints: list[Record], metrics: list[Record], method: str, steps: int | None
 ) -> tuple[list[Record], Position]:
     steps_logged = _steps_logged(metrics)
     usable = _without_deleted_rolling(checkpoints)
     for index in range(len(usable) - 1, -1, -1):
         record = usable[index]
-        if record.get("name") == FINAL:
+        if record.get("name") == FINAL and (steps is None or steps <= steps_logged):
             return usable[: index + 1], Position(steps_logged, finished=True)
+        if record.get("name") == FINAL:
+            reopened = _reopened(record, metrics, steps_logged)
+            return [*usable[:index], reopened], Position(steps_logged)
         repaired = _REPAIRS[method](record, metrics) if method in _REPAIRS else record
         step = _global_step(repaired)
         if step is not None and step <= steps_logged:
             return [*usable[:index], repaired], Position(step)
     return [], Position(0)
+
+
+def steps_logged(run: RunDirectory) -> int:
+    """Return how many training steps a run has logged without a gap, from step 0."""
+    return _steps_logged(read_json_lines(run.metrics_file))
 
 
 def is_training_row(row: Record) -> bool:
@@ -148,14 +160,22 @@ def _repaired(record: Record, metrics: list[Record]) -> Record:
     if last is None:
         # The batch in flight was never logged, so the weights run ahead of the metrics.
         return {**record, "recipe_run_step": done}
-    epoch = int(last["epoch"])
-    epoch_start = min((step for step, row in by_step.items() if row["epoch"] == epoch), default=0)
-    return {
-        **record,
-        "recipe_run_step": done,
-        "epoch": epoch,
-        "batch": done - epoch_start,
-    }
+    return {**record, "recipe_run_step": done, **_place(done, by_step)}
+
+
+def _place(done: int, by_step: dict[int, Record]) -> Record:
+    """Return the epoch and the batch in it that come after so many steps."""
+    epoch = int(by_step[done - 1]["epoch"])
+    epoch_start = min(step for step, row in by_step.items() if row["epoch"] == epoch)
+    return {"epoch": epoch, "batch": done - epoch_start}
+
+
+def _reopened(record: Record, metrics: list[Record], done: int) -> Record:
+    """Return the final record of a run that goes on, as one of its last step."""
+    by_step = {row["step"]: row for row in metrics if is_training_row(row)}
+    in_epochs = done > 0 and "epoch" in by_step[done - 1]
+    place = _place(done, by_step) if in_epochs else {"batch": done}
+    return {**record, "name": f"{done:06d}", "recipe_run_step": done, **place}
 
 
 def _step_of_name(record: Record) -> int | None:
