@@ -48,11 +48,12 @@ def train(
     with ExitStack() as stack:
         stack.enter_context(_terminated_like_interrupted())
         terminal = stack.enter_context(captured_output(run.output_file))
+        # Before the display starts its thread: the local server is forked where that is safe.
+        if connection is None:
+            connection = stack.enter_context(connected(plan, run))
         display = make_display(terminal, getattr(plan.recipe, "steps", None), position.step, status)
         on_row = stack.enter_context(_row_logger(plan, run))
         stack.enter_context(watch(run.metrics_file, curve, display, on_row))
-        if connection is None:
-            connection = stack.enter_context(connected(plan, run))
         stack.enter_context(search_path(plan.source))
         stack.enter_context(_environment(_key(connection) | wandb_environment(plan, run.run_id)))
         target = _target(plan, run.path, connection.base_url, root, stages=run.path.parent)

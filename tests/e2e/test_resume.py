@@ -48,15 +48,15 @@ Start = Callable[..., subprocess.Popen[str]]
 
 
 def server_pid(parent: int) -> int | None:
-    """Return the local backend that a run has started."""
+    """Return the local backend that a run has started: its one child in a session of its own."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
-            command = stat.with_name("cmdline").read_bytes()
         except OSError:
             continue
-        if int(fields[1]) == parent and b"backends.local.server" in command:
-            return int(stat.parent.name)
+        pid, session = int(stat.parent.name), int(fields[3])
+        if int(fields[1]) == parent and session == pid:
+            return pid
     return None
 
 

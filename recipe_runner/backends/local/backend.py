@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,10 +24,26 @@ def check_access() -> None:
     """The local backend refuses nobody."""
 
 
+# What a server works with, which is most of what a loop imports too.
+_SERVER_MODULES = ("engine", "network", "sampling", "training", "wire")
+
+
 @contextmanager
 def connect(plan: Plan, *, store: Path, log: Path) -> Iterator[Connection]:
     """Start the server, and give the Cookbook the tokenizer of what the server really serves."""
+    _import_what_both_need()
     with launch(store=store, seed=plan.recipe.seed, log=log) as server:
         for source in sources(plan):
             register_tokenizer(source)
         yield Connection(base_url=server.url, api_key=server.api_key)
+
+
+def _import_what_both_need() -> None:
+    """Import torch and transformers once for the loop here and for the server, a fork of this.
+
+    OpenMP reads its variable as torch is loaded. Threads that spin while they wait are ten times
+    slower than one on a busy machine.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    for module in _SERVER_MODULES:
+        importlib.import_module(f"recipe_runner.backends.local.{module}")

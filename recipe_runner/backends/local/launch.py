@@ -8,12 +8,13 @@ import select
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
+
+from recipe_runner.backends.local.forked import ForkedServer, Settings, can_fork
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
@@ -47,27 +48,19 @@ def launch(
 ) -> Iterator[RunningServer]:
     """Start a server on 127.0.0.1, yield once it answers, stop it at the end.
 
-    Without `api_key` a random one is made; it reaches the server through its environment. The
-    server is in a session of its own, so the terminal's Ctrl-C does not reach it, and it ends
-    when this process does, by whatever signal. `log` is appended to. Raises LaunchError when it
-    dies or does not answer within a minute.
+    Without `api_key` a random one is made; it reaches the server through its environment, or
+    through a fork where this process has already imported what the server needs. The server is in
+    a session of its own, so the terminal's Ctrl-C does not reach it, and it ends when this process
+    does, by whatever signal. `log` is appended to. Raises LaunchError when it dies or does not
+    answer within a minute.
     """
     key = api_key or f"tml-{secrets.token_urlsafe(32)}"
+    settings = Settings(store, seed, threads, port, model_path)
     with _open_log(log) as stream:
-        process = subprocess.Popen(
-            _command(store, seed, model_path, threads, port),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stream,
-            env={
-                **os.environ,
-                KEY_VARIABLE: key,
-                "HF_HUB_OFFLINE": "1",
-                "OMP_WAIT_POLICY": "passive",
-                "OMP_NUM_THREADS": str(threads),
-            },
-            start_new_session=True,
-        )
+        if can_fork():
+            process: Server = ForkedServer(settings, key, stream.fileno())
+        else:
+            process = ExecutedServer(settings, key, stream)
         try:
             url = _wait_for_url(process, stream)
             yield RunningServer(url=url, api_key=key, pid=process.pid)
@@ -75,12 +68,75 @@ def launch(
             _stop(process)
 
 
-def _command(store: Path, seed: int, model_path: Path | None, threads: int, port: int) -> list[str]:
-    command = [sys.executable, "-m", "recipe_runner.backends.local.server", "--die-with-parent"]
-    command += ["--store", str(store), "--seed", str(seed), "--threads", str(threads)]
-    command += ["--port", str(port)]
-    if model_path is not None:
-        command += ["--model-path", str(model_path)]
+class Server(Protocol):
+    """A process that serves; `output` is a descriptor that gives the URL's line."""
+
+    output: int
+
+    @property
+    def pid(self) -> int: ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code, or raise TimeoutError."""
+        ...
+
+    def terminate(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def close(self) -> None:
+        """Let go of the pipes to it, once it has ended."""
+        ...
+
+
+class ExecutedServer:
+    """A server in a fresh interpreter."""
+
+    def __init__(self, settings: Settings, key: str, log: IO[bytes]) -> None:
+        self._process = subprocess.Popen(
+            _command(settings),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={
+                **os.environ,
+                KEY_VARIABLE: key,
+                "HF_HUB_OFFLINE": "1",
+                "OMP_WAIT_POLICY": "passive",
+                "OMP_NUM_THREADS": str(settings.threads),
+            },
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        self.output = self._process.stdout.fileno()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def wait(self, timeout: float | None = None) -> int:
+        try:
+            return self._process.wait(timeout)
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError from error
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def close(self) -> None:
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+
+
+def _command(settings: Settings) -> list[str]:
+    command = [sys.executable, "-m", "recipe_runner.backends.local.server"]
+    for name, value in vars(settings).items():
+        if value is not None:
+            command += [f"--{name.replace('_', '-')}", str(value)]
     return command
 
 
@@ -95,16 +151,15 @@ def _open_log(log: Path | None) -> Iterator[IO[bytes]]:
         yield stream
 
 
-def _wait_for_url(process: subprocess.Popen[bytes], log: IO[bytes]) -> str:
+def _wait_for_url(process: Server, log: IO[bytes]) -> str:
     """The line that the server prints once it answers."""
-    assert process.stdout is not None
-    deadline = time.monotonic() + START_TIMEOUT_S
-    readable, _, _ = select.select([process.stdout], [], [], max(deadline - time.monotonic(), 0))
+    readable, _, _ = select.select([process.output], [], [], START_TIMEOUT_S)
     if not readable:
         raise LaunchError(
             f"the local backend did not answer within {START_TIMEOUT_S:.0f} s\n{_tail(log)}"
         )
-    line = process.stdout.readline().decode().strip()
+    # The line is short, so a pipe gives it whole.
+    line = os.read(process.output, select.PIPE_BUF).decode().strip()
     if not line:
         status = process.wait()
         raise LaunchError(f"the local backend ended at start (status {status})\n{_tail(log)}")
@@ -117,13 +172,11 @@ def _tail(log: IO[bytes]) -> str:
     return "\n".join(lines[-LOG_TAIL_LINES:])
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: Server) -> None:
     process.terminate()
     try:
         process.wait(STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
+    except TimeoutError:
         process.kill()
         process.wait()
-    for pipe in (process.stdin, process.stdout):
-        assert pipe is not None
-        pipe.close()
+    process.close()

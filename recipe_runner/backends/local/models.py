@@ -47,7 +47,7 @@ def resolve(name: str, model_path: Path | None = None) -> ModelSource:
         return ModelSource(
             name, "shipped", SHIPPED_DIR, SHIPPED_DIR, "the small model that recipe-run ships"
         )
-    if _is_model_dir(Path(name)):
+    if is_model_directory(Path(name)):
         directory = Path(name)
         return ModelSource(name, "weights", directory, directory, f"weights from {directory}")
     # Tinker writes a context length behind the name of some models, as in "a/b:peft:131072".
@@ -59,7 +59,8 @@ def resolve(name: str, model_path: Path | None = None) -> ModelSource:
     )
 
 
-def _is_model_dir(path: Path) -> bool:
+def is_model_directory(path: Path) -> bool:
+    """Whether a directory holds a model: its configuration and safetensors files."""
     return (path / "config.json").is_file() and any(path.glob(_WEIGHT_PATTERN))
 
 
@@ -73,7 +74,7 @@ def _from_model_path(name: str, bare_name: str, model_path: Path | None) -> Mode
         model_path / bare_name,
         model_path / bare_name.replace("/", "--"),
     ):
-        if _is_model_dir(candidate):
+        if is_model_directory(candidate):
             return ModelSource(
                 name, "weights", candidate, candidate, f"{name} from weights in {candidate}"
             )

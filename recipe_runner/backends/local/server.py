@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from recipe_runner.backends.local.app import KEY_PREFIX, build_app
+from recipe_runner.backends.local.forked import Settings
 from recipe_runner.backends.local.launch import KEY_VARIABLE
 from recipe_runner.backends.local.service import Service
 from recipe_runner.backends.local.store import Store
@@ -79,36 +80,37 @@ def serve(
         ).run(sockets=[listener])
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(settings: Settings, api_key: str | None, *, log_level: str = "info") -> int:
+    """Serve until the parent process is gone or says stop; return the exit code.
+
+    Standard input is a pipe whose other end the parent holds; logs go to standard error.
+    """
+    logging.basicConfig(
+        level=log_level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+        force=True,
+    )
+    _die_with_parent()
+    try:
+        serve(**vars(settings), api_key=api_key)
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _settings(argv: Sequence[str] | None = None) -> tuple[Settings, str]:
     parser = argparse.ArgumentParser(prog="recipe_runner.backends.local.server")
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--model-path", type=Path)
-    parser.add_argument("--die-with-parent", action="store_true")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning"])
-    options = parser.parse_args(argv)
-    logging.basicConfig(
-        level=options.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    if options.die_with_parent:
-        _die_with_parent()
-    try:
-        serve(
-            store=options.store,
-            port=options.port,
-            seed=options.seed,
-            threads=options.threads,
-            model_path=options.model_path,
-            api_key=os.environ.pop(KEY_VARIABLE, "") or None,
-        )
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    options = vars(parser.parse_args(argv))
+    log_level = options.pop("log_level")
+    return Settings(**options), log_level
 
 
 class _Server(uvicorn.Server):
@@ -195,4 +197,5 @@ def _die_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    chosen, level = _settings()
+    sys.exit(main(chosen, os.environ.pop(KEY_VARIABLE, "") or None, log_level=level))

@@ -24,8 +24,13 @@ def register_tokenizer(source: ModelSource) -> None:
     """Make the Cookbook's get_tokenizer(name) return this tokenizer, without asking the hub."""
     from tinker_cookbook import tokenizer_utils
 
-    tokenizer = _load(source.tokenizer)
+    tokenizer = load_tokenizer(source)
     tokenizer_utils.register_tokenizer(source.name, lambda: tokenizer)
+
+
+def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of what this machine serves under a name; it asks no hub."""
+    return _load(source.tokenizer)
 
 
 def _load(source: Path | str) -> PreTrainedTokenizerBase:
