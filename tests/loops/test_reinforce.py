@@ -149,7 +149,8 @@ def _logprobs_after_a_step(
         groups = await train.play(
             problems.get_batch(0), sampler, config, step=0, split="train", store=None
         )
-        data = [for_loss(datum, loss) for datum in train.training_data(groups, config)]
+        by_episode = train.training_data(groups, config)
+        data = [for_loss(datum, loss) for episode in by_episode for datum in episode]
         gradients = client.forward_backward(data, loss)
         # A large epsilon makes Adam's step follow the size of the gradient, not its sign alone.
         params = tinker.AdamParams(learning_rate=learning_rate, beta1=0.9, beta2=0.95, eps=1.0)

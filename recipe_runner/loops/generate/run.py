@@ -20,6 +20,7 @@ from tinker_cookbook.utils.git_rev import recipe_user_metadata
 
 from recipe_runner.errors import DataError, RunFailed
 from recipe_runner.language.sandbox import fill_in
+from recipe_runner.loops import rollouts
 from recipe_runner.loops.generate.config import Config, Prompt
 from recipe_runner.loops.generate.record import (
     REPLIES,
@@ -78,8 +79,12 @@ async def _answer(
 
     async def answer(index: int, file: TextIO) -> None:
         async with room:
-            answered = await _answer_one(config, client, renderer, index, prompts[index])
+            answered, tokens = await _answer_one(config, client, renderer, index, prompts[index])
+        step = len(record.answered) // prompts_per_row(len(prompts))
         record.add(file, answered)
+        recorder = rollouts.current()
+        if recorder is not None:
+            recorder.write_replies(step, index, *tokens)
         progress.catch_up()
 
     with record.open() as file:
@@ -94,7 +99,8 @@ async def _answer_one(
     renderer: Renderer,
     index: int,
     prompt: Prompt,
-) -> Answered:
+) -> tuple[Answered, tuple[list[int], list[list[int]]]]:
+    """Return what goes on record, and the tokens of the prompt and of each reply."""
     tokens = renderer.build_generation_prompt(_asked(config, prompt))
     parameters = tinker.SamplingParams(
         max_tokens=config.max_tokens,
@@ -108,7 +114,8 @@ async def _answer_one(
         prompt=tokens, num_samples=config.samples_per_prompt, sampling_params=parameters
     )
     replies = tuple(_reply(renderer, sequence) for sequence in result.sequences)
-    return Answered(index, tokens.length, replies)
+    sampled = [list(sequence.tokens) for sequence in result.sequences]
+    return Answered(index, tokens.length, replies), (tokens.to_ints(), sampled)
 
 
 def _asked(config: Config, prompt: Prompt) -> list[Message]:

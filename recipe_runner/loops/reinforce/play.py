@@ -17,6 +17,7 @@ from tinker_cookbook.stores.training_store import TrainingRunStore
 from tinker_cookbook.utils import logtree
 from tinker_cookbook.utils.misc_utils import iteration_dir
 
+from recipe_runner.loops import rollouts
 from recipe_runner.loops.reinforce.config import Config
 
 
@@ -76,12 +77,16 @@ async def play(
     name = "train" if split == "train" else f"eval_{split}"
     with _readable(config, step, name, store):
         groups = await asyncio.gather(*[one(i, each) for i, each in enumerate(problems)])
+    tags = [problem.logging_tags() for problem in problems]
+    recorder = rollouts.current()
+    if recorder is not None and split != "train":
+        recorder.write_untrained(step, split, groups, tags)
     if store is not None and config.num_groups_to_log:
         records = serialize_rollout_summaries(
             split=split if split == "train" else f"eval/{split}",
             iteration=step,
             trajectory_groups_P=groups,
-            taglist_P=[problem.logging_tags() for problem in problems],
+            taglist_P=tags,
             sampling_client_steps_P=[step] * len(groups),
         )
         store.write_rollouts(step, records, base_name=name)

@@ -19,6 +19,7 @@ from tinker_cookbook.rl.types import EnvGroupBuilder, RLDataset, TrajectoryGroup
 from tinker_cookbook.utils import ml_log, trace
 from tinker_cookbook.utils.git_rev import recipe_user_metadata
 
+from recipe_runner.loops import rollouts
 from recipe_runner.loops.reinforce.config import Config
 from recipe_runner.loops.reinforce.data import episode_data, for_loss, turns
 from recipe_runner.loops.reinforce.metrics import (
@@ -167,7 +168,9 @@ async def _step(run: _Run, step: int) -> Metrics:
                 problems, policy, config, step=step, split="train", store=run.log.store
             )
         metrics |= episode_metrics(groups, [problem.logging_tags() for problem in problems])
-        data = training_data(groups, config)
+        by_episode = training_data(groups, config)
+        _keep_rollouts(problems, groups, by_episode)
+        data = [datum for episode in by_episode for datum in episode]
         async with trace.scope_span("train"):
             result = await _train(run, data)
         metrics |= policy_metrics(data, result.loss_fn_outputs) | data_metrics(data)
@@ -176,8 +179,8 @@ async def _step(run: _Run, step: int) -> Metrics:
     return metrics | window.get_timing_metrics()
 
 
-def training_data(groups: Sequence[TrajectoryGroup], config: Config) -> list[tinker.Datum]:
-    """Return a batch's data, each turn's tokens with its return as their advantage.
+def training_data(groups: Sequence[TrajectoryGroup], config: Config) -> list[list[tinker.Datum]]:
+    """Return the data of each episode, each turn's tokens with its return as their advantage.
 
     Raises:
         NoEpisodeStarted: if there is not a single turn to train on.
@@ -196,10 +199,22 @@ def training_data(groups: Sequence[TrajectoryGroup], config: Config) -> list[tin
     if config.normalize_returns:
         advantages = normalized(advantages)
     return [
-        datum
+        episode_data(episode, credits, share_prefixes=config.share_prefixes)
         for episode, credits in zip(episodes, advantages, strict=True)
-        for datum in episode_data(episode, credits, share_prefixes=config.share_prefixes)
     ]
+
+
+def _keep_rollouts(
+    problems: Sequence[EnvGroupBuilder],
+    groups: Sequence[TrajectoryGroup],
+    by_episode: Sequence[list[tinker.Datum]],
+) -> None:
+    recorder = rollouts.current()
+    if recorder is None:
+        return
+    of_episode = iter(by_episode)
+    data = [[next(of_episode) for _ in group.trajectories_G] for group in groups]
+    recorder.keep(groups, data, [problem.logging_tags() for problem in problems])
 
 
 async def _train(run: _Run, data: Sequence[tinker.Datum]) -> tinker.ForwardBackwardOutput:
