@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,6 +24,7 @@ from recipe_runner.backends.local.errors import EngineError
 from recipe_runner.backends.local.futures import Payload
 from recipe_runner.backends.local.http_errors import ApiError, BadRequest
 from recipe_runner.backends.local.rest import rest_routes
+from recipe_runner.backends.local.tenants import Tenant, admitted
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -119,7 +119,7 @@ class Handlers:
     async def create_session(self, request: Request) -> Response:
         wanted = _parse(requests.CreateSession, await request.body())
         session = self._service.registry.open_session(
-            wanted.user_metadata or {}, wanted.display_name
+            wanted.user_metadata or {}, wanted.display_name, request.state.tenant
         )
         return JSONResponse({"session_id": session.session_id, "type": "create_session"})
 
@@ -271,7 +271,10 @@ async def _fault(request: Request, error: Exception) -> Response:
 
 
 class RequireKey:
-    """Refuses requests without the key, in constant time; /healthz and signed URLs need none."""
+    """Refuses requests without the key, in constant time; /healthz and signed URLs need none.
+
+    The state of a request has who sent it.
+    """
 
     _OPEN = (f"{downloads.ROOT}/healthz", f"{downloads.ROOT}{downloads.PREFIX}/")
 
@@ -280,7 +283,12 @@ class RequireKey:
         self._api_key = api_key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(self._OPEN) or self._admits(scope):
+        if scope["type"] != "http" or scope["path"].startswith(self._OPEN):
+            await self._app(scope, receive, send)
+            return
+        tenant = self._admitted(scope)
+        if tenant is not None:
+            scope.setdefault("state", {})["tenant"] = tenant
             await self._app(scope, receive, send)
             return
         detail = (
@@ -290,11 +298,11 @@ class RequireKey:
         )
         await JSONResponse({"detail": detail}, status_code=401)(scope, receive, send)
 
-    def _admits(self, scope: Scope) -> bool:
-        given = dict(scope["headers"]).get(b"x-api-key", b"")
+    def _admitted(self, scope: Scope) -> Tenant | None:
+        given = dict(scope["headers"]).get(b"x-api-key", b"").decode("latin-1")
         if self._api_key is None:
-            return bool(given.startswith(KEY_PREFIX.encode()))
-        return secrets.compare_digest(given, self._api_key.encode())
+            return Tenant() if given.startswith(KEY_PREFIX) else None
+        return admitted(given, self._api_key)
 
 
 class LogRequests:

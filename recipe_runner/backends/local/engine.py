@@ -33,6 +33,7 @@ from recipe_runner.backends.local.models import ModelSource, resolve
 from recipe_runner.backends.local.rng import derive_seed
 from recipe_runner.backends.local.sampling_queue import SamplingQueue
 from recipe_runner.backends.local.scheduler import FairShare, TaskQueues
+from recipe_runner.backends.local.tenants import Tenant
 
 if TYPE_CHECKING:
     from recipe_runner.backends.local.network import Network
@@ -52,6 +53,7 @@ __all__ = [
 ]
 
 _LOG = logging.getLogger(__name__)
+_ALONE = Tenant()
 
 
 class Engine:
@@ -73,7 +75,7 @@ class Engine:
         self._model_path = model_path
         self._networks: dict[tuple[str, str], Network] = {}
         self._models: dict[str, _Model] = {}
-        self._base_samplers: Counter[str] = Counter()
+        self._base_samplers: Counter[tuple[Tenant, str]] = Counter()
         self._tasks = TaskQueues()
         self._sampling = SamplingQueue(max_slots)
         self._wake = threading.Condition()
@@ -84,9 +86,12 @@ class Engine:
         )
         self._thread.start()
 
-    def create_model(self, model_id: str, base_model: str, lora: LoraSpec) -> Future[ModelSource]:
+    def create_model(
+        self, model_id: str, base_model: str, lora: LoraSpec, tenant: Tenant = _ALONE
+    ) -> Future[ModelSource]:
         """Start a model in training over the weights that serve `base_model`."""
-        return self._put(model_id, partial(self._create_model, model_id, base_model, lora))
+        work = partial(self._create_model, model_id, base_model, lora, tenant)
+        return self._put(model_id, work)
 
     def unload_model(self, model_id: str) -> Future[None]:
         """Forget a model; samplers made from it live on."""
@@ -140,11 +145,13 @@ class Engine:
         base_model: str | None = None,
         tensors: dict[str, Tensor] | None = None,
         lora: LoraSpec | None = None,
+        tenant: Tenant = _ALONE,
     ) -> Future[ModelSource]:
         """A sampler over a model's weights as they are now, a base model, or saved tensors.
 
         `tensors` are what `export_state` gave, `lora` what its model was made with, `base_model`
-        the name it was made from. Sample once the future is done.
+        the name it was made from. A model's samplers are its tenant's. Sample once the future is
+        done.
         """
         if model_id is not None:
             work = partial(self._sampler_from_model, sampler_id, model_id)
@@ -152,12 +159,14 @@ class Engine:
         if base_model is None:
             raise EngineError("a sampler needs a model, or a base model")
         if tensors is None:
-            return self._put(sampler_id, partial(self._sampler_from_base, sampler_id, base_model))
+            base = partial(self._sampler_from_base, sampler_id, base_model, tenant)
+            return self._put(sampler_id, base)
         if lora is None:
             raise EngineError("a sampler from saved tensors needs their LoRA configuration")
-        return self._put(
-            sampler_id, partial(self._sampler_from_state, sampler_id, base_model, tensors, lora)
+        state = partial(
+            self._sampler_from_state, sampler_id, base_model, tensors, lora, self._seed_of(tenant)
         )
+        return self._put(sampler_id, state)
 
     def drop_sampler(self, sampler_id: str) -> Future[None]:
         """Forget a sampler; what it is sampling now it still finishes."""
@@ -251,13 +260,19 @@ class Engine:
             self._sampling.advance(sampler)
         share.charge(side, started)
 
-    def _create_model(self, model_id: str, base_model: str, lora: LoraSpec) -> ModelSource:
+    def _seed_of(self, tenant: Tenant) -> int:
+        return self._seed if tenant.seed is None else tenant.seed
+
+    def _create_model(
+        self, model_id: str, base_model: str, lora: LoraSpec, tenant: Tenant
+    ) -> ModelSource:
         from recipe_runner.backends.local.training import TrainedModel
 
         if model_id in self._models:
             raise EngineError(f"model {model_id!r} exists already")
         source, network = self._network(base_model)
-        self._models[model_id] = _Model(source, TrainedModel(network, lora, self._seed))
+        seed = self._seed_of(tenant)
+        self._models[model_id] = _Model(source, TrainedModel(network, lora, seed), seed)
         return source
 
     def _unload_model(self, model_id: str) -> None:
@@ -278,11 +293,17 @@ class Engine:
             trained.network,
             {name: view.clone() for name, view in trained.weights().items()},
             ("trained", model.source.name, *model.next_sampler()),
+            model.seed,
         )
         return model.source
 
     def _sampler_from_state(
-        self, sampler_id: str, base_model: str, tensors: dict[str, Tensor], lora: LoraSpec
+        self,
+        sampler_id: str,
+        base_model: str,
+        tensors: dict[str, Tensor],
+        lora: LoraSpec,
+        seed: int,
     ) -> ModelSource:
         from recipe_runner.backends.local.lora import adapter_of
         from recipe_runner.backends.local.training import STEP
@@ -294,14 +315,16 @@ class Engine:
         weights = {name: tensor.float() for name, tensor in tensors.items() if name != STEP}
         if bool(lora.rank) != bool(adapter_of(weights)):
             raise EngineError("the saved weights do not fit their LoRA configuration")
-        self._add_sampler(sampler_id, network, weights, ("trained", source.name, step, 0))
+        identity = ("trained", source.name, step, 0)
+        self._add_sampler(sampler_id, network, weights, identity, seed)
         return source
 
-    def _sampler_from_base(self, sampler_id: str, base_model: str) -> ModelSource:
+    def _sampler_from_base(self, sampler_id: str, base_model: str, tenant: Tenant) -> ModelSource:
         source, network = self._network(base_model)
-        ordinal = self._base_samplers[base_model]
-        self._add_sampler(sampler_id, network, {}, ("base", base_model, ordinal))
-        self._base_samplers[base_model] += 1
+        ordinal = self._base_samplers[tenant, base_model]
+        identity = ("base", base_model, ordinal)
+        self._add_sampler(sampler_id, network, {}, identity, self._seed_of(tenant))
+        self._base_samplers[tenant, base_model] += 1
         return source
 
     def _add_sampler(
@@ -310,13 +333,14 @@ class Engine:
         network: Network,
         weights: dict[str, Tensor],
         identity: tuple[object, ...],
+        seed: int,
     ) -> None:
         from recipe_runner.backends.local.sampling import Sampler
         from recipe_runner.backends.local.snapshot import Snapshot
 
         self._sampling.check_new(sampler_id)
-        seed = derive_seed(self._seed, *identity)
-        self._sampling.add(sampler_id, Sampler(Snapshot(network, weights), seed))
+        own = derive_seed(seed, *identity)
+        self._sampling.add(sampler_id, Sampler(Snapshot(network, weights), own))
 
     def _network(self, base_model: str) -> tuple[ModelSource, Network]:
         from recipe_runner.backends.local.network import Network
@@ -337,9 +361,10 @@ class Engine:
 class _Model:
     """A model in training, and how many samplers it made since its last optimizer step."""
 
-    def __init__(self, source: ModelSource, trained: TrainedModel) -> None:
+    def __init__(self, source: ModelSource, trained: TrainedModel, seed: int) -> None:
         self.source = source
         self.trained = trained
+        self.seed = seed
         self._last_step = 0
         self._num_samplers = 0
 

@@ -24,7 +24,10 @@ MAX_RESIDENT = 16
 
 
 class SamplerPool:
-    """Keeps at most `max_resident` idle samplers in the engine. Lives on one event loop."""
+    """Keeps at most `max_resident` idle samplers of a tenant in the engine.
+
+    Lives on one event loop.
+    """
 
     def __init__(self, registry: Registry, store: Store, max_resident: int = MAX_RESIDENT) -> None:
         self._registry = registry
@@ -88,7 +91,9 @@ class SamplerPool:
         from recipe_runner.backends.local.api import LoraSpec
 
         if sampler.model_path is None:
-            created = engine.create_sampler(sampler.sampler_id, base_model=sampler.base_model)
+            created = engine.create_sampler(
+                sampler.sampler_id, base_model=sampler.base_model, tenant=sampler.tenant
+            )
         else:
             checkpoint, tensors = await asyncio.to_thread(self._store.load, sampler.model_path)
             created = engine.create_sampler(
@@ -96,13 +101,15 @@ class SamplerPool:
                 base_model=checkpoint.base_model,
                 tensors=tensors,
                 lora=LoraSpec(**vars(checkpoint.lora)),
+                tenant=sampler.tenant,
             )
         await asyncio.wrap_future(created)
 
     async def _keep(self, engine: Engine, sampler: Sampler) -> None:
         self._resident[sampler.sampler_id] = sampler
-        idle = [s for s in self._resident.values() if s.num_in_flight == 0 and s is not sampler]
-        for victim in idle[: max(len(self._resident) - self._max_resident, 0)]:
+        own = [s for s in self._resident.values() if s.tenant == sampler.tenant]
+        idle = [s for s in own if s.num_in_flight == 0 and s is not sampler]
+        for victim in idle[: max(len(own) - self._max_resident, 0)]:
             del self._resident[victim.sampler_id]
             if victim.snapshot:
                 self._registry.remove_sampler(victim.sampler_id)

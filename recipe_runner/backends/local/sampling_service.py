@@ -12,7 +12,7 @@ from recipe_runner.backends.local.futures import Payload
 from recipe_runner.backends.local.http_errors import BadRequest
 from recipe_runner.backends.local.jobs import Answer, Jobs
 from recipe_runner.backends.local.samplers import SamplerPool
-from recipe_runner.backends.local.sessions import Registry, Sampler
+from recipe_runner.backends.local.sessions import Registry, Sampler, Session
 from recipe_runner.backends.local.store import Store
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class SamplingService:
         session = self._registry.session(request.session_id)
         sampler_id = f"{session.session_id}:sample:{request.sampling_session_seq_id}"
         if sampler_id not in self._registry.samplers:
-            await self._add_sampler_once(self._sampler(sampler_id, request))
+            await self._add_sampler_once(self._sampler(sampler_id, session, request))
         return {"sampling_session_id": sampler_id, "type": "create_sampling_session"}
 
     async def _add_sampler_once(self, sampler: Sampler) -> None:
@@ -58,11 +58,13 @@ class SamplingService:
             adding.add_done_callback(lambda _: self._adding.pop(sampler.sampler_id))
         await asyncio.shield(adding)
 
-    def _sampler(self, sampler_id: str, request: requests.CreateSamplingSession) -> Sampler:
+    def _sampler(
+        self, sampler_id: str, session: Session, request: requests.CreateSamplingSession
+    ) -> Sampler:
         if request.model_path is None:
             if not request.base_model:
                 raise BadRequest("a sampling session needs model_path or base_model")
-            return Sampler(sampler_id, request.session_id, request.base_model)
+            return Sampler(sampler_id, session.session_id, request.base_model, session.tenant)
         path = CheckpointPath.parse(request.model_path)
         if path.kind == "external_weights":
             raise BadRequest(f"{path} holds files for other libraries; sampling starts from others")
@@ -73,7 +75,11 @@ class SamplingService:
                 f"{request.base_model}"
             )
         return Sampler(
-            sampler_id, request.session_id, checkpoint.base_model, model_path=checkpoint.path
+            sampler_id,
+            session.session_id,
+            checkpoint.base_model,
+            session.tenant,
+            model_path=checkpoint.path,
         )
 
     def sample(self, request: requests.Sample) -> Answer:

@@ -158,7 +158,9 @@ class Service:
 
             engine = await self.engine()
             spec = LoraSpec(**vars(run.lora))
-            source = await _wrap(engine.create_model(run.model_id, run.base_model, spec))
+            source = await _wrap(
+                engine.create_model(run.model_id, run.base_model, spec, session.tenant)
+            )
             try:
                 if load is not None:
                     await self._import_state(engine, run.model_id, load)
@@ -239,6 +241,7 @@ class Service:
             sampler_id=f"{model.session_id}:sample:{request.sampling_session_seq_id}",
             session_id=model.session_id,
             base_model=model.run.base_model,
+            tenant=self.registry.session(model.session_id).tenant,
             snapshot=True,
         )
         if sampler.sampler_id in self.registry.samplers:

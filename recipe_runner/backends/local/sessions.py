@@ -11,6 +11,7 @@ from recipe_runner.backends.local.checkpoints import CheckpointPath, Lora, Run
 from recipe_runner.backends.local.http_errors import Gone, NotFound
 from recipe_runner.backends.local.models import ModelSource
 from recipe_runner.backends.local.sequencer import Sequencer
+from recipe_runner.backends.local.tenants import Tenant
 
 # The SDK sends a heartbeat every 10 seconds and warns after 2 minutes without an answer.
 ABANDONED_AFTER_S = 900.0
@@ -22,6 +23,7 @@ class Session:
     session_id: str
     user_metadata: dict[str, str]
     display_name: str | None
+    tenant: Tenant
     last_seen: float
     model_ids: list[str] = field(default_factory=list)
     sampler_ids: list[str] = field(default_factory=list)
@@ -45,6 +47,7 @@ class Sampler:
     sampler_id: str
     session_id: str
     base_model: str
+    tenant: Tenant
     model_path: CheckpointPath | None = None
     snapshot: bool = False
     lora: Lora | None = None
@@ -59,11 +62,14 @@ class Registry:
         self.models: dict[str, Model] = {}
         self.samplers: dict[str, Sampler] = {}
 
-    def open_session(self, user_metadata: dict[str, Any], display_name: str | None) -> Session:
+    def open_session(
+        self, user_metadata: dict[str, Any], display_name: str | None, tenant: Tenant
+    ) -> Session:
         session = Session(
             session_id=str(uuid.uuid4()),
             user_metadata={key: str(value) for key, value in user_metadata.items()},
             display_name=display_name,
+            tenant=tenant,
             last_seen=time.monotonic(),
         )
         self.sessions[session.session_id] = session
