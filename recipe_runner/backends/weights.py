@@ -12,10 +12,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recipe_runner.backends import hosted, remote
+from recipe_runner.backends import hosted
 from recipe_runner.backends.connection import Connection
+from recipe_runner.backends.reaching import reached
 from recipe_runner.errors import BackendError, UsageError
-from schemas.backend import Backend, RemoteBackend
+from schemas.backend import Backend
 
 if TYPE_CHECKING:
     import tinker
@@ -49,23 +50,10 @@ def open_service(backend: Backend, store: Path) -> Iterator[Service]:
         BackendError: if it cannot be reached.
         UsageError: if there is no local store.
     """
-    with _connection(backend, store) as connection, _key(connection):
+    if backend == "local" and not store.is_dir():
+        raise UsageError(f"{store} does not exist: no local run has left a checkpoint there")
+    with reached(backend, store) as connection, _key(connection):
         yield Service(connection)
-
-
-@contextmanager
-def _connection(backend: Backend, store: Path) -> Iterator[Connection]:
-    if backend == "tinker":
-        yield hosted.reach()
-    elif isinstance(backend, RemoteBackend):
-        yield remote.reach(backend.base_url)
-    else:
-        from recipe_runner.backends.local.launch import launch
-
-        if not store.is_dir():
-            raise UsageError(f"{store} does not exist: no local run has left a checkpoint there")
-        with launch(store=store) as server:
-            yield Connection(base_url=server.url, api_key=server.api_key)
 
 
 @contextmanager

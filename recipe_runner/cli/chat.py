@@ -1,0 +1,78 @@
+"""`recipe-run chat`: talk to what was trained, and to what it was before."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from recipe_runner.cli.talk_options import Talk, introduction, speaking, talk_options
+
+if TYPE_CHECKING:
+    from recipe_runner.loops.speaker import Reply
+    from recipe_runner.runs.talk.repl import Screen
+
+
+@click.command("chat")
+@talk_options
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Same seed, same replies.")
+def chat(talk: Talk, seed: int | None) -> None:
+    """Talk to checkpoints and base models, several at once if several are given.
+
+    At a terminal: /help lists what can be done beside talking. Otherwise each line of standard
+    input is answered, in one conversation.
+    """
+    targets = talk.find()
+    from recipe_runner.runs.talk.conversation import Conversation, system_prompt
+    from recipe_runner.runs.talk.repl import Chat
+
+    interactive = sys.stdin.isatty() and sys.stdout.isatty()
+    sampling = talk.sampling(targets, seed=seed, num_samples=1)
+    with speaking(targets) as talkers:
+        for line in introduction(talkers, as_is=talk.as_is):
+            click.echo(line, err=True)
+        conversations = [
+            Conversation(talker, system=system_prompt(talker.target, talk.system), as_is=talk.as_is)
+            for talker in talkers
+        ]
+        if interactive:
+            click.echo("/help lists commands, Ctrl-D ends", err=True)
+        screen = _screen(several=len(talkers) > 1, interactive=interactive)
+        Chat(conversations, sampling, screen, interactive).run(_lines(interactive))
+
+
+def _lines(interactive: bool) -> Iterator[str]:
+    """Yield what is said, at a terminal with line editing; Ctrl-C there clears the line."""
+    if not interactive:
+        yield from sys.stdin
+        return
+    import readline
+
+    readline.set_auto_history(True)
+    while True:
+        try:
+            yield input("> ")
+        except EOFError:
+            click.echo()
+            return
+        except KeyboardInterrupt:
+            click.echo("\n/exit or Ctrl-D ends", err=True)
+
+
+def _screen(*, several: bool, interactive: bool) -> Screen:
+    from recipe_runner.runs.talk.repl import Screen
+
+    def reply(label: str, given: Reply) -> None:
+        if several:
+            click.secho(label, bold=True)
+        if given.thinking:
+            click.secho(given.thinking.strip(), dim=True, err=not interactive)
+        click.echo(given.text)
+        if given.stop_reason == "length":
+            click.secho(f"(cut off after {len(given.tokens)} tokens)", dim=True, err=True)
+        if several or interactive:
+            click.echo()
+
+    return Screen(reply=reply, note=lambda text: click.echo(text, err=True))
