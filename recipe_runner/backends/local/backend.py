@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from recipe_runner.backends.connection import Connection
 from recipe_runner.backends.local.launch import launch
 from recipe_runner.backends.local.models import resolve
+from recipe_runner.backends.local.shared import shared_connection
 from recipe_runner.backends.local.tokenizers import register_tokenizer, sources
 from recipe_runner.planning.plan import Plan, Served
 
@@ -28,13 +29,27 @@ def check_access() -> None:
 _SERVER_MODULES = ("engine", "network", "sampling", "training", "wire")
 
 
+def probe(plan: Plan) -> None:
+    """A run's own server is started with it."""
+
+
 @contextmanager
 def connect(plan: Plan, *, store: Path, log: Path) -> Iterator[Connection]:
-    """Start the server, and give the Cookbook the tokenizer of what the server really serves."""
-    _import_what_both_need()
-    with launch(store=store, seed=plan.recipe.seed, log=log) as server:
+    """Start the server, and give the Cookbook the tokenizer of what the server really serves.
+
+    In a sweep the server is up already, and shared.
+    """
+    shared = shared_connection(plan.recipe.seed)
+    with nullcontext(shared) if shared else _own_server(plan, store, log) as connection:
         for source in sources(plan):
             register_tokenizer(source)
+        yield connection
+
+
+@contextmanager
+def _own_server(plan: Plan, store: Path, log: Path) -> Iterator[Connection]:
+    _import_what_both_need()
+    with launch(store=store, seed=plan.recipe.seed, log=log) as server:
         yield Connection(base_url=server.url, api_key=server.api_key)
 
 
