@@ -6,7 +6,8 @@ RunnerError               exit code
 │   └── DataError         3    a data file has something wrong; the message says where
 ├── UserCodeError         3    code that the recipe names cannot be imported, or fails
 ├── BackendError          4    the backend cannot be reached, or refuses
-│   └── MissingKey        4    hosted Tinker without an API key
+│   ├── MissingKey        4    hosted Tinker without an API key
+│   └── ServiceLost       4    the service went away, or forgot the run, and may come back
 ├── BudgetSpent           5    `budget` is reached; what was done is saved
 └── Interrupted           130  Ctrl-C, or a termination signal
 
@@ -50,6 +51,10 @@ class MissingKey(BackendError):
 
 class BudgetSpent(RunnerError):
     exit_code = 5
+
+
+class ServiceLost(BackendError):
+    pass
 
 
 class Interrupted(RunnerError):

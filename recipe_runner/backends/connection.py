@@ -37,6 +37,10 @@ class Backend(Protocol):
         """Raise BackendError if the backend is sure to refuse, before anything is started."""
         ...
 
+    def probe(self, plan: Plan) -> None:
+        """Raise BackendError while the service does not answer."""
+        ...
+
     def connect(self, plan: Plan, *, store: Path, log: Path) -> AbstractContextManager[Connection]:
         """Bring the backend up for one run; leaving the context takes it down."""
         ...

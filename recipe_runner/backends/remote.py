@@ -25,6 +25,11 @@ def check_access() -> None:
     """Nothing can be known before the server is asked."""
 
 
+def probe(plan: Plan) -> None:
+    assert isinstance(plan.recipe.backend, RemoteBackend)
+    reach(plan.recipe.backend.base_url)
+
+
 @contextmanager
 def connect(plan: Plan, *, store: Path, log: Path) -> Iterator[Connection]:
     assert isinstance(plan.recipe.backend, RemoteBackend)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from recipe_runner.errors import BackendError, RunFailed, RunnerError
+from recipe_runner.errors import BackendError, RunFailed, RunnerError, ServiceLost
+from recipe_runner.runs.lost import what_may_pass
 from recipe_runner.user_code import PLACE_NOTE
 
 
@@ -19,13 +20,19 @@ def explain(error: BaseException) -> RunnerError:
     error = _first_cause(error)
     if isinstance(error, RunnerError):
         return error
-    if isinstance(error, tinker.AuthenticationError | tinker.PermissionDeniedError):
-        return BackendError(f"the service refuses the key: {_words(error)}; check TINKER_API_KEY")
-    if isinstance(error, tinker.APIConnectionError):
-        return BackendError(
-            f"the service cannot be reached: {_words(error)}; check the network, then give the "
+    lost = what_may_pass(error)
+    if isinstance(lost, tinker.APIConnectionError):
+        return ServiceLost(
+            f"the service cannot be reached: {_words(lost)}; check the network, then give the "
             "same command again"
         )
+    if lost is not None:
+        return ServiceLost(
+            f"the service has lost the run: {_words(lost)}; the same command goes on from the last "
+            "checkpoint"
+        )
+    if isinstance(error, tinker.AuthenticationError | tinker.PermissionDeniedError):
+        return BackendError(f"the service refuses the key: {_words(error)}; check TINKER_API_KEY")
     if isinstance(error, tinker.APIStatusError):
         return BackendError(f"the service refuses: {_words(error)}")
     if isinstance(error, EnvironmentUnavailable):

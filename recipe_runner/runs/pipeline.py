@@ -11,16 +11,17 @@ from recipe_runner.backends import Connection
 from recipe_runner.planning.marked import checkpoint_references
 from recipe_runner.planning.plan import Plan
 from recipe_runner.planning.resolve import fingerprints
+from recipe_runner.runs.account import counted_together
 from recipe_runner.runs.attempt import (
     Announce,
     Outcome,
     announce_start,
-    attempt,
     curve_so_far,
     recorded,
 )
 from recipe_runner.runs.console import captured_output
 from recipe_runner.runs.directory import RunDirectory
+from recipe_runner.runs.survive import survive
 from recipe_runner.runs.training import connected, of_a_stage, resolve_checkpoint
 from schemas import parse_recipe
 from schemas.base import stage_output
@@ -41,7 +42,11 @@ def run_stages(plan: Plan, run: RunDirectory, *, resumed: bool, announce: Announ
             "are done"
         )
     outcomes: dict[str, Outcome] = {}
-    with recorded(plan, run, len(done)), _connected(plan, run) as connection:
+    with (
+        recorded(plan, run, len(done)),
+        counted_together(plan, run),
+        _connected(plan, run) as connection,
+    ):
         for number, (name, stage) in enumerate(plan.stages.items(), start=1):
             title = f"stage {number} of {len(plan.stages)}, {name}"
             if name in done:
@@ -64,7 +69,7 @@ def _run_stage(
         manifest.plan_hash = stage.hash
         directory.write_plan(stage)
         directory.write_manifest(manifest)
-        return attempt(stage, directory, resumed=resumed, announce=announce, connection=connection)
+        return survive(stage, directory, resumed=resumed, announce=announce, connection=connection)
 
 
 @contextmanager

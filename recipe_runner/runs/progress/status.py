@@ -19,6 +19,7 @@ class Status:
         seconds: time at work, over all attempts, without this one's.
         budget: the run's limits.
         waiting: why the run waits for the service, in words; none while it is at work.
+        waiting_since: when that began, on `time.monotonic()`'s clock.
         stopping: why the run will stop after the step under way, in words.
         links: name -> URL of the run elsewhere (W&B, Trackio, the service).
     """
@@ -28,5 +29,6 @@ class Status:
     seconds: float = 0.0
     budget: Budget | None = None
     waiting: str | None = None
+    waiting_since: float | None = None
     stopping: str | None = None
     links: Mapping[str, str] = field(default_factory=dict)
