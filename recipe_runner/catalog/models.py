@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypedDict
 
@@ -22,6 +22,7 @@ class ModelFacts:
         is_chat: whether it is post-trained for chat.
         learning_rate: `hyperparam_utils.get_lr`, or None where that raises.
         context: tokens of prompt and reply together, None where unknown.
+        lora_parameters_per_rank: parameters of an adapter of rank 1, None where unknown.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ModelFacts:
     is_chat: bool
     learning_rate: float | None
     context: int | None
+    lora_parameters_per_rank: int | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class _ModelRow(TypedDict):
     is_chat: bool
     learning_rate: float | None
     context: int | None
+    lora_parameters_per_rank: int | None
 
 
 class _RetirementRow(TypedDict):
@@ -70,6 +73,7 @@ def models() -> dict[str, ModelFacts]:
             is_chat=row["is_chat"],
             learning_rate=row["learning_rate"],
             context=row["context"],
+            lora_parameters_per_rank=row["lora_parameters_per_rank"],
         )
         for name, row in _data()["models"].items()
     }
@@ -86,7 +90,7 @@ def find(model_name: str) -> ModelFacts | None:
         return None
     length = suffix.removeprefix("peft:")
     context = int(length) if length.isdecimal() else facts.context
-    return ModelFacts(model_name, facts.renderers, facts.is_chat, facts.learning_rate, context)
+    return replace(facts, name=model_name, context=context)
 
 
 def near_names(model_name: str) -> list[str]:

@@ -43,6 +43,16 @@ def _recommended_learning_rate(model_name: str) -> float | None:
         return None
 
 
+def _lora_parameters_per_rank(model_name: str) -> int | None:
+    from tinker_cookbook.exceptions import ConfigurationError
+    from tinker_cookbook.hyperparam_utils import get_lora_param_count
+
+    try:
+        return int(get_lora_param_count(model_name, lora_rank=1))
+    except ConfigurationError:
+        return None
+
+
 def build() -> dict[str, Any]:
     """Return the contents of data/models.json."""
     from ruamel.yaml import YAML
@@ -54,6 +64,7 @@ def build() -> dict[str, Any]:
             "is_chat": attributes.is_chat,
             "learning_rate": _recommended_learning_rate(name),
             "context": prices["models"].get(name, {}).get("context"),
+            "lora_parameters_per_rank": _lora_parameters_per_rank(name),
         }
         for name, attributes in sorted(_model_attributes().items())
     }
@@ -62,6 +73,7 @@ def build() -> dict[str, Any]:
         "is_chat": True,
         "learning_rate": None,
         "context": SHIPPED_CONTEXT,
+        "lora_parameters_per_rank": None,
     }
     retired = {
         name: {"date": date, "replacement": replacement}
