@@ -12,10 +12,11 @@ from recipe_runner.planning.changes import changes
 from recipe_runner.planning.marked import main_model
 from recipe_runner.planning.plan import Plan
 from recipe_runner.planning.resolve import fingerprints
-from recipe_runner.runs.attempt import Announce, Outcome, attempt
+from recipe_runner.runs.attempt import Announce, Outcome
 from recipe_runner.runs.directory import STAGES, RunDirectory
 from recipe_runner.runs.existing import OnExisting, choose_run
 from recipe_runner.runs.pipeline import run_stages
+from recipe_runner.runs.survive import survive
 from schemas.backend import backend_kind
 
 __all__ = ["OnExisting", "execute", "resume"]
@@ -87,7 +88,7 @@ def _go_on(plan: Plan, run: RunDirectory, recipe_text: str | None, announce: Ann
 
 
 def _run(plan: Plan, run: RunDirectory, *, resumed: bool, announce: Announce) -> Outcome:
-    run_it = run_stages if plan.stages else attempt
+    run_it = run_stages if plan.stages else survive
     return run_it(plan, run, resumed=resumed, announce=announce)
 
 

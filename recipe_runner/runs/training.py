@@ -20,6 +20,7 @@ from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.progress import Curve, watch
 from recipe_runner.runs.progress.status import Status
 from recipe_runner.runs.resume import Position
+from recipe_runner.runs.waiting import shown_waiting
 from recipe_runner.user_code import search_path
 from schemas.backend import backend_kind
 from schemas.base import STAGE
@@ -54,6 +55,7 @@ def train(
         display = make_display(terminal, getattr(plan.recipe, "steps", None), position.step, status)
         on_row = stack.enter_context(_row_logger(plan, run))
         stack.enter_context(watch(run.metrics_file, curve, display, on_row))
+        stack.enter_context(shown_waiting(status, run))
         stack.enter_context(search_path(plan.source))
         stack.enter_context(_environment(_key(connection) | wandb_environment(plan, run.run_id)))
         target = _target(plan, run.path, connection.base_url, root, stages=run.path.parent)
