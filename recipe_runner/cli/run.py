@@ -46,7 +46,11 @@ def run(
     from recipe_runner.runs.execute import OnExisting, execute
 
     outcome = execute(
-        plan, loaded.text, on_existing=cast(OnExisting, on_existing or "auto"), announce=click.echo
+        plan,
+        loaded.text,
+        files=loaded.files,
+        on_existing=cast(OnExisting, on_existing or "auto"),
+        announce=click.echo,
     )
     for line in summary(outcome, plan, recipe):
         click.echo(line)

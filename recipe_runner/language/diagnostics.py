@@ -69,12 +69,13 @@ class Report:
     """Collects diagnostics while a recipe is being resolved.
 
     `incomplete` is set when a part of the recipe could not be read at all, so that keys that it
-    may have held are not reported as missing.
+    may have held are not reported as missing. `files` are the texts that were read, by path.
     """
 
     def __init__(self) -> None:
         self.diagnostics: list[Diagnostic] = []
         self.incomplete = False
+        self.files: dict[str, str] = {}
 
     def add(
         self,

@@ -43,7 +43,10 @@ def read_text(path: str | Path, report: Report, *, blame: Place | None = None) -
     except OSError as error:
         report.add(place, (), "unreadable", f"{file} cannot be read: {error.strerror}")
         return None
-    return _decode(data, file, report)
+    text = _decode(data, file, report)
+    if text is not None:
+        report.files[file] = text
+    return text
 
 
 def _cannot_read(path: Path) -> tuple[str, str, str | None] | None:

@@ -49,7 +49,7 @@ def load(
     loaded = _load(source, chosen, report)
     if loaded is None or report.has_errors:
         raise RecipeError(report.diagnostics, partial=loaded)
-    return loaded
+    return replace(loaded, files=dict(report.files))
 
 
 def _load(source: _Read, variant: Variant | None, report: Report) -> LoadedRecipe | None:

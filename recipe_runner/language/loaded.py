@@ -39,7 +39,8 @@ class LoadedRecipe:
     `gem-math[learning_rate=2e-05,lora_rank=8]`, where `recipe.name` is safe as a directory.
     `variants` are the names of all variants of the file. `invented` are the keys that a partial
     recipe (`RecipeError.partial`) has otherwise than written. `stages` are a pipeline's, by name,
-    each with its place in the pipeline (`within`).
+    each with its place in the pipeline (`within`). `files` are the texts of all files that it was
+    made from, by path: the file itself, what it extends, the recipes of stages.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class LoadedRecipe:
     invented: frozenset[str] = frozenset()
     stages: Mapping[str, LoadedRecipe] = field(default_factory=dict)
     within: Within | None = field(default=None, repr=False, compare=False)
+    files: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def place(self, dotted: str, *, key: bool = False) -> Place:
         """Return where that value (or its key) was written; absent: the nearest parent's key."""

@@ -96,6 +96,7 @@ class _Loader:
         source = self._source(name, recipe, own)
         if source is not None:
             self._resolve(name, entry.node, source, overrides, earlier, own)
+        self._report.files |= own.files
         within = Within(
             name,
             frozenset(_places(recipe.node) if inline else ()) | {recipe.key_place},

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from recipe_runner.backends import Connection
-from recipe_runner.errors import Interrupted, ServiceLost
+from recipe_runner.errors import Interrupted
 from recipe_runner.planning.marked import code_references, main_model
 from recipe_runner.planning.plan import Plan
 from recipe_runner.runs.directory import RunDirectory
+from recipe_runner.runs.environment import package_versions
 from recipe_runner.runs.files import read_json_lines
-from recipe_runner.runs.manifest import State, new_attempt, now, package_versions
+from recipe_runner.runs.manifest import State, new_attempt, now
 from recipe_runner.runs.programs import unisolated_programs
 from recipe_runner.runs.progress import Curve, headline
 from recipe_runner.runs.resume import Position, align, keeps_all
@@ -59,6 +60,7 @@ def attempt(
     """
     steps = getattr(plan.recipe, "steps", None)
     position = align(run, plan.recipe.method, steps) if resumed else Position(0)
+    announce_start(announce, plan, run)
     if resumed and position.step:
         announce(f"resuming the unfinished run of this plan after step {position.step}")
     elif resumed and not keeps_all(plan.recipe.method):
@@ -129,8 +131,7 @@ def recorded(plan: Plan, run: RunDirectory, from_step: int) -> Iterator[None]:
         from recipe_runner.runs.failures import explain
 
         explained = explain(error)
-        may_go_on = isinstance(explained, ServiceLost)
-        record("interrupted" if may_go_on else "failed", str(explained))
+        record("failed", str(explained))
         if not getattr(explained, "__notes__", None):  # a stage has written its own
             with run.output_file.open("a", encoding="utf-8") as log:
                 traceback.print_exc(file=log)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,8 @@ from recipe_runner.runs.files import (
     replace_atomically,
 )
 from recipe_runner.runs.lock import is_locked, locked
-from recipe_runner.runs.manifest import Manifest, State, new_manifest, now
+from recipe_runner.runs.manifest import GitState, Manifest, State, new_manifest, now
+from recipe_runner.runs.record import keep_files, keep_surroundings, text_of
 
 # Where a pipeline's run keeps those of its stages.
 STAGES = "stages"
@@ -84,8 +85,13 @@ class RunDirectory:
         return self.path / "backend.log"
 
     @classmethod
-    def create(cls, plan: Plan, recipe_text: str) -> RunDirectory:
+    def create(
+        cls, plan: Plan, recipe_text: str, files: Mapping[str, str] | None = None
+    ) -> RunDirectory:
         """Make the directory of a new run, with its recipe, plan and record, and its stages'.
+
+        Args:
+            files: the texts of all files that the recipe was made from, by path.
 
         Raises:
             RunFailed: if it cannot be written.
@@ -93,9 +99,11 @@ class RunDirectory:
         run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         run = cls(Path(plan.recipe.logging.dir) / plan.recipe.name / run_id)
         try:
+            run.path.mkdir(parents=True)
+            git = keep_surroundings(run.path, plan)
             for name, stage in plan.stages.items():
-                run.stage(name)._make(stage, Path(stage.source).read_text("utf-8"))
-            run._make(plan, recipe_text)
+                run.stage(name)._make(stage, text_of(stage, files or {}), {}, git)
+            run._make(plan, recipe_text, files or {}, git)
         except OSError as error:
             raise RunFailed(
                 f"the run's directory cannot be written: {error}; free the disk, or give another "
@@ -103,14 +111,19 @@ class RunDirectory:
             ) from error
         return run
 
-    def _make(self, plan: Plan, recipe_text: str) -> None:
+    def _make(
+        self, plan: Plan, recipe_text: str, files: Mapping[str, str], git: GitState | None
+    ) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
-        self.write_recipe(recipe_text)
+        self.write_recipe(recipe_text, files)
         self.write_plan(plan)
-        self.write_manifest(new_manifest(plan, self.run_id))
+        self.write_manifest(new_manifest(plan, self.run_id, git))
 
-    def write_recipe(self, text: str) -> None:
+    def write_recipe(self, text: str, files: Mapping[str, str] | None = None) -> None:
+        """Write the recipe as it was written, and `recipe/` where it was made from more files."""
         replace_atomically(self.recipe_file, text)
+        if files:
+            keep_files(self.path, files)
 
     def write_plan(self, plan: Plan) -> None:
         replace_atomically(self.plan_file, plan.to_json())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 
 from recipe_runner.backends import backend
@@ -23,24 +24,30 @@ __all__ = ["OnExisting", "execute", "resume"]
 
 
 def execute(
-    plan: Plan, recipe_text: str, *, on_existing: OnExisting = "auto", announce: Announce
+    plan: Plan,
+    recipe_text: str,
+    *,
+    files: Mapping[str, str] | None = None,
+    on_existing: OnExisting = "auto",
+    announce: Announce,
 ) -> Outcome:
     """Run a plan to its end, or resume the run of it that has not come to its end.
 
     Args:
+        files: the texts of all files that the recipe was made from, by path, for the record.
         announce: takes the lines that a person should read before the display starts.
 
     Raises:
         RunnerError: what stopped the run, with the next step; the run directory has the details.
     """
     backend(backend_kind(plan.recipe.backend)).check_access()
-    choice = choose_run(plan, recipe_text, on_existing)
+    choice = choose_run(plan, recipe_text, on_existing, files)
     for note in choice.notes:
         announce(note)
     if not choice.resumed:
         with choice.run.lock():
             return _run(plan, choice.run, resumed=False, announce=announce)
-    return _go_on(plan, choice.run, recipe_text, announce)
+    return _go_on(plan, choice.run, recipe_text, announce, files)
 
 
 def resume(run: RunDirectory, *, announce: Announce) -> Outcome:
@@ -66,7 +73,13 @@ def resume(run: RunDirectory, *, announce: Announce) -> Outcome:
         return _go_on(plan, run, None, announce)
 
 
-def _go_on(plan: Plan, run: RunDirectory, recipe_text: str | None, announce: Announce) -> Outcome:
+def _go_on(
+    plan: Plan,
+    run: RunDirectory,
+    recipe_text: str | None,
+    announce: Announce,
+    files: Mapping[str, str] | None = None,
+) -> Outcome:
     """Resume a run under a plan that may differ from its own in what may change."""
     with run.lock():
         manifest = run.read_manifest()
@@ -81,7 +94,7 @@ def _go_on(plan: Plan, run: RunDirectory, recipe_text: str | None, announce: Ann
             run.add_event("plan changed", changes=[str(change) for change in found])
             run.write_plan(plan)
             if recipe_text is not None:
-                run.write_recipe(recipe_text)
+                run.write_recipe(recipe_text, files)
             manifest.plan_hash = plan.hash
             run.write_manifest(manifest)
         return _run(plan, run, resumed=True, announce=announce)

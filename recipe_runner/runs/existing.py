@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -55,7 +55,12 @@ class _Candidate:
         return next((change for change in self.found if change.path == "steps"), None)
 
 
-def choose_run(plan: Plan, recipe_text: str, on_existing: OnExisting) -> Choice:
+def choose_run(
+    plan: Plan,
+    recipe_text: str,
+    on_existing: OnExisting,
+    files: Mapping[str, str] | None = None,
+) -> Choice:
     """Pick the unfinished run that a plan goes on with, or make the directory of a new one.
 
     Raises:
@@ -72,7 +77,7 @@ def choose_run(plan: Plan, recipe_text: str, on_existing: OnExisting) -> Choice:
                     "resume to continue it, or --on-existing new to start over"
                 )
             return chosen
-    return Choice(RunDirectory.create(plan, recipe_text), False, notes)
+    return Choice(RunDirectory.create(plan, recipe_text, files), False, notes)
 
 
 def _existing(plan: Plan, on_existing: OnExisting) -> tuple[Choice | None, list[str]]:

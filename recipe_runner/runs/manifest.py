@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel
 
+from recipe_runner.planning.marked import main_model
 from recipe_runner.planning.plan import Plan, Served
+from recipe_runner.runs.environment import code_fingerprints, machine, package_versions
+from recipe_runner.runs.git import Repository
+from recipe_runner.runs.summary import Summary
 from schemas.backend import RemoteBackend
 
 State = Literal["planned", "running", "interrupted", "failed", "budget", "done"]
-PACKAGES = ("recipe-run", "tinker", "tinker-cookbook", "gem-llm", "torch", "transformers")
 
 
 class Attempt(BaseModel):
@@ -35,11 +36,32 @@ class Attempt(BaseModel):
 
 
 class GitState(BaseModel):
+    """The repository that the recipe lies in.
+
+    Attributes:
+        diff: the file in the run's directory that holds what differs from the commit.
+        left_out: what that file lacks, each with the reason.
+    """
+
     commit: str
     dirty: bool
+    diff: str | None = None
+    left_out: list[str] = []
 
 
 class Manifest(BaseModel):
+    """The record of a run.
+
+    Attributes:
+        working_directory: where it was started; relative paths of the plan hold from there.
+        code: SHA-256 of the user's modules that the recipe names, by path.
+        hub: revision of each data set of the hub that the run read.
+        loaded: the `tinker://` path that each checkpoint stood for which the recipe names.
+        links: name -> where the run is to be seen elsewhere.
+        reproduces: the directory of the run that this one repeats.
+        summary: what it came to, as of the end of its last attempt.
+    """
+
     id: str
     name: str
     variant: str | None
@@ -56,6 +78,16 @@ class Manifest(BaseModel):
     python: str
     git: GitState | None
     attempts: list[Attempt]
+    method: str = ""
+    model: str | None = None
+    machine: str = ""
+    working_directory: str = ""
+    code: dict[str, str] = {}
+    hub: dict[str, str] = {}
+    loaded: dict[str, str] = {}
+    links: dict[str, str] = {}
+    reproduces: str | None = None
+    summary: Summary | None = None
 
 
 def now() -> str:
@@ -63,9 +95,10 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def new_manifest(plan: Plan, run_id: str) -> Manifest:
+def new_manifest(plan: Plan, run_id: str, git: GitState | None) -> Manifest:
     """Return the record of a run that has not started yet."""
     recipe = plan.recipe
+    here = Path.cwd()
     return Manifest(
         id=run_id,
         name=recipe.name,
@@ -81,8 +114,13 @@ def new_manifest(plan: Plan, run_id: str) -> Manifest:
         served=plan.served,
         versions=package_versions(),
         python=platform.python_version(),
-        git=git_state(Path(plan.source).resolve().parent),
+        git=git,
         attempts=[],
+        method=recipe.method,
+        model=main_model(recipe),
+        machine=machine(),
+        working_directory=str(here),
+        code=code_fingerprints(plan.recipes, (here, Path(plan.source).resolve().parent)),
     )
 
 
@@ -91,30 +129,13 @@ def new_attempt(from_step: int) -> Attempt:
     return Attempt(started=now(), from_step=from_step, pid=os.getpid(), host=platform.node())
 
 
-def package_versions() -> dict[str, str]:
-    """Return the installed versions of the packages that decide what a run does."""
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
-
-
-def git_state(directory: Path) -> GitState | None:
-    """Return the commit that the recipe's directory is at, None outside a repository."""
-    commit = _git(directory, "rev-parse", "HEAD")
-    if commit is None:
+def git_state(repository: Repository | None, diff_file: str) -> GitState | None:
+    """Return what run.json says of the user's repository."""
+    if repository is None:
         return None
-    return GitState(commit=commit, dirty=bool(_git(directory, "status", "--porcelain")))
-
-
-def _git(directory: Path, *arguments: str) -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=directory, capture_output=True, text=True, timeout=20
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return GitState(
+        commit=repository.commit,
+        dirty=repository.dirty,
+        diff=diff_file if repository.diff else None,
+        left_out=list(repository.left_out),
+    )

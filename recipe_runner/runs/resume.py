@@ -22,6 +22,7 @@ from typing import Any
 
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.files import read_json_lines, write_json_lines
+from recipe_runner.runs.metrics import is_training_row
 
 Record = dict[str, Any]
 
@@ -108,11 +109,6 @@ def _consistent(
 def steps_logged(run: RunDirectory) -> int:
     """Return how many training steps a run has logged without a gap, from step 0."""
     return _steps_logged(read_json_lines(run.metrics_file))
-
-
-def is_training_row(row: Record) -> bool:
-    """Whether a metrics row is a training step's; async evaluation writes rows of its own."""
-    return "progress/done_frac" in row or "progress" in row
 
 
 def _steps_logged(metrics: list[Record]) -> int:

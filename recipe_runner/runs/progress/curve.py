@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from recipe_runner.runs.resume import is_training_row
+from recipe_runner.runs.metrics import is_training_row
 
 WINDOW = 3
+TOKENS_OF_A_STEP = ("env/all/total_ac_tokens", "env/all/total_ob_tokens", "num_tokens")
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -19,18 +20,22 @@ class Headline:
 
     Attributes:
         otherwise: what another form of the method's loop reports in its place.
+        lower_is_better: whether training is to bring it down.
     """
 
     key: str
     label: str
     otherwise: Headline | None = None
+    lower_is_better: bool = False
+
+    @property
+    def forms(self) -> list[Headline]:
+        """This one, and what other forms of the loop report in its place."""
+        return [self, *(self.otherwise.forms if self.otherwise else [])]
 
     def of(self, row: dict[str, Any]) -> Headline:
         """Return the headline that a row of metrics has, this one if it has none."""
-        candidate: Headline | None = self
-        while candidate is not None and candidate.key not in row:
-            candidate = candidate.otherwise
-        return candidate or self
+        return next((form for form in self.forms if form.key in row), self)
 
 
 _TEST_LABELS = {
@@ -43,9 +48,12 @@ _TEST_LABELS = {
 
 HEADLINES = {
     "distill": Headline(
-        "teacher_kl", "KL to the teacher", Headline("train/loss:sum", "loss of a batch")
+        "teacher_kl",
+        "KL to the teacher",
+        Headline("train/loss:sum", "loss of a batch", lower_is_better=True),
+        lower_is_better=True,
     ),
-    "dpo": Headline("dpo_loss", "DPO loss"),
+    "dpo": Headline("dpo_loss", "DPO loss", lower_is_better=True),
     "eval": Headline("score", "score"),
     "generate": Headline("replies/kept_frac", "replies kept"),
     "sdft": Headline(
@@ -54,12 +62,14 @@ HEADLINES = {
         Headline(
             "sdft/reverse_kl_mean",
             "KL to the teacher",
-            Headline("sdft/mean_advantage", "the teacher's lead"),
+            Headline("sdft/mean_advantage", "the teacher's lead", lower_is_better=True),
+            lower_is_better=True,
         ),
+        lower_is_better=True,
     ),
     "reinforce": Headline("sampler/episode_return", "return"),
     "rl": Headline("env/all/reward/total", "reward"),
-    "sft": Headline("train_mean_nll", "loss"),
+    "sft": Headline("train_mean_nll", "loss", lower_is_better=True),
 }
 
 
@@ -139,8 +149,7 @@ class Curve:
 
 
 def _tokens(row: dict[str, Any]) -> int:
-    counts = ("env/all/total_ac_tokens", "env/all/total_ob_tokens", "num_tokens")
-    return sum(int(row.get(key, 0)) for key in counts)
+    return sum(int(row.get(key, 0)) for key in TOKENS_OF_A_STEP)
 
 
 def _mean(values: Iterable[float]) -> float | None:

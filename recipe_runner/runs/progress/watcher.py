@@ -7,10 +7,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recipe_runner.runs.progress.curve import Curve
-from recipe_runner.runs.progress.display import Display
+
+if TYPE_CHECKING:
+    from recipe_runner.runs.progress.display import Display
 
 _POLL_SECONDS = 0.2
 
