@@ -26,6 +26,7 @@ from tinker_cookbook.utils import ml_log, trace
 from tinker_cookbook.utils.git_rev import recipe_user_metadata
 
 from recipe_runner.errors import DataError
+from recipe_runner.loops.stopping import until_stopped
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ async def _train(
     total_steps = min(all_steps, config.max_steps or all_steps)
     first_step = start.epoch * num_batches + start.batch
     tokenizer = get_tokenizer(config.model_name)
-    for step in range(first_step, total_steps):
+    for step in until_stopped(range(first_step, total_steps)):
         epoch, batch = divmod(step, num_batches)
         if step == first_step or batch == 0:
             dataset.set_epoch(seed=epoch)

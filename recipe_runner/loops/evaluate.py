@@ -20,6 +20,7 @@ from tinker_cookbook.utils import ml_log
 from recipe_runner.errors import RunFailed
 from recipe_runner.loops.configs import config_class
 from recipe_runner.loops.evaluators import PREFIX
+from recipe_runner.loops.stopping import Stopped, current, until_stopped
 
 RECORDS = "evaluations.jsonl"
 # Metrics that sum an evaluator up, the likeliest first; without any, its first metric does.
@@ -54,6 +55,7 @@ async def main(config: Config) -> None:
 
     Raises:
         RunFailed: if an evaluator gives no result, or the weights are others than before.
+        Stopped: between two evaluators, if that is requested.
     """
     records = _records_so_far(config)
     client = _sampling_client(config)
@@ -61,7 +63,7 @@ async def main(config: Config) -> None:
         config.log_path, config.wandb_project, config.wandb_name, config=config
     )
     try:
-        for step in range(len(records), len(config.evaluator_builders)):
+        for step in until_stopped(range(len(records), len(config.evaluator_builders))):
             name = config.names[step]
             evaluator = config.evaluator_builders[step]()
             started = time.monotonic()
@@ -82,6 +84,9 @@ async def main(config: Config) -> None:
             )
     finally:
         logger.close()
+    if current().cut:
+        done = len(whole_records(Path(config.log_path) / RECORDS))
+        raise Stopped(f"after {done} of {len(config.names)} evaluators")
 
 
 def main_score(metrics: dict[str, float]) -> float:

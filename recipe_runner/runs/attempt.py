@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from recipe_runner.backends import Connection
-from recipe_runner.errors import Interrupted
+from recipe_runner.errors import BudgetSpent, Interrupted, ServiceLost
 from recipe_runner.planning.marked import code_references, main_model
 from recipe_runner.planning.plan import Plan
 from recipe_runner.runs.directory import RunDirectory
@@ -60,7 +60,6 @@ def attempt(
     """
     steps = getattr(plan.recipe, "steps", None)
     position = align(run, plan.recipe.method, steps) if resumed else Position(0)
-    announce_start(announce, plan, run)
     if resumed and position.step:
         announce(f"resuming the unfinished run of this plan after step {position.step}")
     elif resumed and not keeps_all(plan.recipe.method):
@@ -124,6 +123,9 @@ def recorded(plan: Plan, run: RunDirectory, from_step: int) -> Iterator[None]:
         raise Interrupted(
             f"interrupted; {run.path} is kept. Give the same command again to {_way_on(plan, run)}"
         ) from error
+    except BudgetSpent:
+        record("budget")
+        raise
     except (Interrupted, BrokenPipeError):  # or whoever read the output has gone away
         record("interrupted")
         raise
@@ -131,7 +133,8 @@ def recorded(plan: Plan, run: RunDirectory, from_step: int) -> Iterator[None]:
         from recipe_runner.runs.failures import explain
 
         explained = explain(error)
-        record("failed", str(explained))
+        may_go_on = isinstance(explained, ServiceLost)
+        record("interrupted" if may_go_on else "failed", str(explained))
         if not getattr(explained, "__notes__", None):  # a stage has written its own
             with run.output_file.open("a", encoding="utf-8") as log:
                 traceback.print_exc(file=log)

@@ -14,6 +14,7 @@ from recipe_runner.planning.marked import main_model
 from recipe_runner.planning.plan import Plan
 from recipe_runner.planning.resolve import fingerprints
 from recipe_runner.runs.attempt import Announce, Outcome
+from recipe_runner.runs.budget import limits_in_usd
 from recipe_runner.runs.directory import STAGES, RunDirectory
 from recipe_runner.runs.existing import OnExisting, choose_run
 from recipe_runner.runs.pipeline import run_stages
@@ -41,6 +42,8 @@ def execute(
         RunnerError: what stopped the run, with the next step; the run directory has the details.
     """
     backend(backend_kind(plan.recipe.backend)).check_access()
+    for note in limits_in_usd(plan):
+        announce(note)
     choice = choose_run(plan, recipe_text, on_existing, files)
     for note in choice.notes:
         announce(note)
@@ -70,6 +73,8 @@ def resume(run: RunDirectory, *, announce: Announce) -> Outcome:
     with contextlib.chdir(_working_directory(plan, run)):
         backend(backend_kind(plan.recipe.backend)).check_access()
         _require_unchanged(plan)
+        for note in limits_in_usd(plan):
+            announce(note)
         return _go_on(plan, run, None, announce)
 
 

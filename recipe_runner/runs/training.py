@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from recipe_runner.backends import Connection, backend
 from recipe_runner.compile import Target, compile_plan
-from recipe_runner.planning.marked import checkpoint_references
+from recipe_runner.planning.marked import checkpoint_references, main_model
 from recipe_runner.planning.plan import Plan
 from recipe_runner.runs import registry
 from recipe_runner.runs.console import captured_output
+from recipe_runner.runs.control import guarded
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.progress import Curve, watch
 from recipe_runner.runs.progress.status import Status
 from recipe_runner.runs.resume import Position
+from recipe_runner.runs.rollouts import rollouts_file
 from recipe_runner.runs.waiting import shown_waiting
 from recipe_runner.user_code import search_path
 from schemas.backend import backend_kind
@@ -47,7 +46,7 @@ def train(
     root = Path(plan.recipe.logging.dir)
     status = Status(budget=plan.recipe.budget)
     with ExitStack() as stack:
-        stack.enter_context(_terminated_like_interrupted())
+        guard = stack.enter_context(guarded(plan, run, status))
         terminal = stack.enter_context(captured_output(run.output_file))
         # Before the display starts its thread: the local server is forked where that is safe.
         if connection is None:
@@ -60,7 +59,19 @@ def train(
         stack.enter_context(_environment(_key(connection) | wandb_environment(plan, run.run_id)))
         target = _target(plan, run.path, connection.base_url, root, stages=run.path.parent)
         job = compile_plan(plan, target)
-        asyncio.run(job.run())
+        stack.enter_context(_rollouts_written(plan, run))
+        guard.run(job)
+
+
+def _rollouts_written(plan: Plan, run: RunDirectory) -> AbstractContextManager[None]:
+    from recipe_runner.loops.rollouts import recorded
+
+    return recorded(
+        rollouts_file(run.path),
+        method=plan.recipe.method,
+        num_groups=plan.recipe.logging.rollouts,
+        model_name=main_model(plan.recipe),
+    )
 
 
 def connected(plan: Plan, run: RunDirectory) -> AbstractContextManager[Connection]:
@@ -150,16 +161,3 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """Treat SIGTERM like Ctrl-C, so that the record and the backend end in order."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

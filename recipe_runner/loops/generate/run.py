@@ -32,6 +32,7 @@ from recipe_runner.loops.generate.record import (
     write_atomically,
     written_reply,
 )
+from recipe_runner.loops.stopping import Stopped, current
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ async def main(config: Config) -> None:
     Raises:
         RunFailed: if no reply is left to write out.
         DataError: if there are no prompts.
+        Stopped: with the prompts answered that were under way when that was requested.
     """
     log = ml_log.setup_logging(
         config.log_path, config.wandb_project, config.wandb_name, config=config
@@ -58,6 +60,8 @@ async def main(config: Config) -> None:
         logger.info("%d prompts, %d of them answered already", len(prompts), len(done))
         if todo:
             await _answer(config, prompts, todo, record, progress)
+        if current().cut:
+            raise Stopped(f"after {len(record.answered)} of {len(prompts)} prompts")
         progress.finish()
         _write_output(config, prompts, record)
     finally:
@@ -77,8 +81,14 @@ async def _answer(
         client = await service.create_sampling_client(model_path=config.load_checkpoint_path)
     room = asyncio.Semaphore(config.max_in_flight)
 
+    stop = current()
+    stop.under_way = True
+
     async def answer(index: int, file: TextIO) -> None:
         async with room:
+            if stop.requested:
+                stop.cut = True
+                return
             answered, tokens = await _answer_one(config, client, renderer, index, prompts[index])
         step = len(record.answered) // prompts_per_row(len(prompts))
         record.add(file, answered)
