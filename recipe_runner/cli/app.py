@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "variants": ("recipe_runner.cli.variants:variants", "List the variants of a recipe."),
     "runs": ("recipe_runner.cli.runs:runs", "List runs, or show one."),
     "export": ("recipe_runner.cli.export:export", "Print the compiled Cookbook configuration."),
+    "import": ("recipe_runner.cli.import_:import_", "Write a Cookbook command as a recipe."),
     "chat": ("recipe_runner.cli.chat:chat", "Talk to checkpoints and base models."),
     "sample": ("recipe_runner.cli.sample:sample", "Ask them every prompt of a file."),
     "weights": ("recipe_runner.cli.weights:weights", "Checkpoints on the service."),
