@@ -23,7 +23,7 @@ settings.register_profile("search", derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 ROOT = Path(__file__).parent.parent
-pytest_plugins = ["tests.e2e.preflight_table"]
+pytest_plugins = ["tests.e2e.command", "tests.e2e.preflight_table"]
 
 RL_RECIPE = """\
 version: 1

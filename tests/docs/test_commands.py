@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
@@ -14,7 +15,7 @@ from recipe_runner.envs import ENVS
 from schemas import METHODS
 from schemas.common import TrainingKeys
 from schemas.env import Env
-from tests.e2e.conftest import COMMAND, environment
+from tests.e2e.command import INSTALLED, Result, environment
 from tests.e2e.test_preflight_matrix import ALL
 
 ROOT = Path(__file__).parent.parent.parent
@@ -62,20 +63,14 @@ def test_what_is_run_elsewhere_is_run_there(page: Path) -> None:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_commands_do_what_the_page_says(page: Path, tmp_path: Path) -> None:
+def test_commands_do_what_the_page_says(
+    page: Path, recipe_run: Callable[..., Result], tmp_path: Path
+) -> None:
     shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
     for command in commands(page):
         if command in ELSEWHERE or MATRIX.fullmatch(command):
             continue
-        done = subprocess.run(
-            [str(COMMAND), *command.split()[1:]],
-            cwd=tmp_path,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
+        done = recipe_run(*command.split()[1:], timeout=600)
         assert done.returncode == EXIT_CODES.get(command, 0), f"{command}\n{done.stderr}"
 
 
@@ -110,7 +105,7 @@ def test_the_diagnostic_in_the_readme_is_what_validate_says(tmp_path: Path) -> N
     text = (ROOT / "recipes/gem_math.yaml").read_text()
     recipe.write_text(text.replace("groups_per_batch: 64", "groups_per_bach: 64"))
     done = subprocess.run(
-        [str(COMMAND), "validate", "recipes/gem_math.yaml"],
+        [str(INSTALLED), "validate", "recipes/gem_math.yaml"],
         cwd=tmp_path,
         env=environment(),
         capture_output=True,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Result, only_run, rows, wait_for
+from tests.e2e.command import Result, Start
+from tests.e2e.conftest import only_run, rows, wait_for
 
 PIPELINE = """\
 version: 1
@@ -50,8 +50,6 @@ optimizer: {learning_rate: 1e-3}
 checkpoint: {every: 3}
 """
 SUMS = [f"{a} + {b}" for a in range(4) for b in range(2)]
-
-Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
@@ -149,8 +147,9 @@ def test_interrupted_it_is_on_record_and_says_how_to_go_on(
     run = wait_for(lambda: next(iter(tmp_path.glob("runs/chain/*/run.json")), None)).parent
     wait_for(lambda: rows(run / "stages/sft/metrics.jsonl"))
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == 130, output
+    done = process.result(120)
+    assert done.returncode == 130, done
+    output = done.stdout + done.stderr
     assert "Traceback" not in output
     assert "Give the same command again" in output
     states = [record(run / "stages" / stage)["state"] for stage in ("data", "sft", "more")]

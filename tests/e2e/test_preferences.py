@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Result, only_run, rows, wait_for
+from tests.e2e.command import Result, Start
+from tests.e2e.conftest import only_run, rows, wait_for
 
 DPO = """\
 version: 1
@@ -65,7 +65,6 @@ optimizer: {learning_rate: 1e-4}
 steps: 2
 eval: {every: 1}
 """
-Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.e2e.conftest import Result
+from tests.e2e.command import Result
 
 RECIPE = """\
 version: 1

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.e2e.conftest import Result
+from tests.e2e.command import Result
 
 
 def test_the_log_of_a_failed_preflight_is_there(

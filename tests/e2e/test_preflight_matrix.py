@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from recipe_runner.language import load
-from tests.e2e.conftest import ROOT, Result
+from tests.e2e.command import Result
+from tests.e2e.conftest import ROOT
 from tests.e2e.preflight_table import PROPERTY
 
 RECIPES = ROOT / "recipes"

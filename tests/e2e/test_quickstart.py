@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Result, only_run, rows
+from tests.e2e.command import Result
+from tests.e2e.conftest import only_run, rows
 
 REWARD = "env/all/reward/total"
 
@@ -19,10 +20,10 @@ def mean(values: list[float]) -> float:
 
 
 @pytest.mark.timeout(600)
-def test_the_reward_rises(recipe_run: Callable[..., Result], root: Path, tmp_path: Path) -> None:
+def test_the_reward_rises(installed: Callable[..., Result], root: Path, tmp_path: Path) -> None:
     started = time.monotonic()
     # Three quarters of it: the reward has risen by then, and the rest is the same once more.
-    done = recipe_run(root / "recipes/quickstart.yaml", "--steps", "30", timeout=590)
+    done = installed(root / "recipes/quickstart.yaml", "--steps", "30", timeout=590)
     assert done.returncode == 0, done.stderr
     run = only_run(tmp_path, "quickstart")
     rewards = [row[REWARD] for row in rows(run / "metrics.jsonl")]

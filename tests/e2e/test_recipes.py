@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Result, only_run, rows
+from tests.e2e.command import Result
+from tests.e2e.conftest import only_run, rows
 
 SMALL = (
     "--set",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.conftest import Result, rows, wait_for
+from tests.e2e.command import Result, Start
+from tests.e2e.conftest import rows, wait_for
 
 RECIPE = """\
 version: 1
@@ -39,7 +39,7 @@ def _numbers(run: Path) -> list[dict[str, Any]]:
 def test_killed_and_resumed_it_has_the_numbers_of_an_uninterrupted_run(
     write_recipe: Callable[..., Path],
     recipe_run: Callable[..., Result],
-    start: Callable[..., subprocess.Popen[str]],
+    start: Start,
     tmp_path: Path,
 ) -> None:
     whole = recipe_run(write_recipe(RECIPE.replace("NAME", "whole"), "whole.yaml"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from recipe_runner.runs.directory import RunDirectory
-from tests.e2e.conftest import Result, is_alive, only_run, rows, wait_for
+from tests.e2e.command import Result, Start
+from tests.e2e.conftest import is_alive, only_run, rows, wait_for
 
 RL = """\
 version: 1
@@ -43,8 +43,6 @@ epochs: 3
 optimizer: {learning_rate: 1e-4}
 checkpoint: {every: 2}
 """
-
-Start = Callable[..., subprocess.Popen[str]]
 
 
 def server_pid(parent: int) -> int | None:
@@ -125,8 +123,9 @@ def test_interrupt_is_recorded_and_resumable(
     run = wait_for(lambda: next(iter(tmp_path.glob("runs/killed/*")), None))
     wait_for(lambda: rows(run / "metrics.jsonl"))
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 130, output
+    done = process.result(60)
+    assert done.returncode == 130, done
+    output = done.stdout + done.stderr
     assert "Traceback" not in output
     assert "Give the same command again" in output
     assert json.loads((run / "run.json").read_text())["state"] == "interrupted"

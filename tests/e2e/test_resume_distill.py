@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.e2e.conftest import Result, only_run, rows, wait_for
+from tests.e2e.command import Result, Start
+from tests.e2e.conftest import only_run, rows, wait_for
 
 RECIPE = """\
 version: 1
@@ -30,7 +30,7 @@ checkpoint: {every: 4}
 def test_each_step_is_trained_and_logged_once(
     write_recipe: Callable[..., Path],
     recipe_run: Callable[..., Result],
-    start: Callable[..., subprocess.Popen[str]],
+    start: Start,
     tmp_path: Path,
 ) -> None:
     recipe = write_recipe(RECIPE)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.e2e.conftest import Result, environment
+from tests.e2e.command import Result, environment
 
 PROGRAM = """
 import tinker
@@ -24,9 +24,9 @@ print(len(sampler.sample(prompt, 1, params).result().sequences[0].tokens))
 
 
 def test_a_client_by_environment_variables(
-    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+    start_installed: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
-    server = start("serve", "--store", tmp_path / "store")
+    server = start_installed("serve", "--store", tmp_path / "store")
     assert server.stdout is not None
     url = server.stdout.readline().strip()
     assert url.startswith("http://127.0.0.1:")
@@ -46,9 +46,9 @@ def test_a_client_by_environment_variables(
 
 
 def test_a_key_of_ones_own_is_the_only_one(
-    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+    start_installed: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
-    server = start("serve", "--store", tmp_path / "store", "--api-key", "tml-mine")
+    server = start_installed("serve", "--store", tmp_path / "store", "--api-key", "tml-mine")
     assert server.stdout is not None
     url = server.stdout.readline().strip()
     done = subprocess.run(
@@ -63,12 +63,12 @@ def test_a_key_of_ones_own_is_the_only_one(
 
 
 def test_a_recipe_on_a_served_backend(
-    start: Callable[..., subprocess.Popen[str]],
+    start_installed: Callable[..., subprocess.Popen[str]],
     recipe_run: Callable[..., Result],
     root: Path,
     tmp_path: Path,
 ) -> None:
-    server = start("serve", "--store", tmp_path / "store")
+    server = start_installed("serve", "--store", tmp_path / "store")
     assert server.stdout is not None
     url = server.stdout.readline().strip()
     small = "rollout={groups_per_batch: 2, group_size: 2, max_tokens: 12}"

@@ -6,10 +6,7 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,8 +19,8 @@ from recipe_runner.loops.evaluate import main_score, whole_records
 from recipe_runner.loops.evaluators.benchmarks import forget_failures
 from recipe_runner.loops.evaluators.custom import CustomBuilder
 from recipe_runner.user_code import search_path
+from tests.e2e.command import Command, Start
 
-COMMAND = Path(sys.executable).with_name("recipe-run")
 ROOT = Path(__file__).parents[2]
 
 # One evaluator that counts its calls, and waits in its second until a file lets it go on.
@@ -96,31 +93,14 @@ def here(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def processes() -> Iterator[list[subprocess.Popen[str]]]:
-    started: list[subprocess.Popen[str]] = []
-    yield started
-    for process in started:
-        process.kill()
-        process.wait()
-
-
-def start(here: Path, evaluators: str, *arguments: str) -> subprocess.Popen[str]:
+def evaluate(start: Start, here: Path, evaluators: str, *arguments: str) -> Command:
     (here / "recipe.yaml").write_text(RECIPE + evaluators)
-    return subprocess.Popen(
-        [str(COMMAND), "recipe.yaml", *arguments],
-        cwd=here,
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return start("recipe.yaml", *arguments)
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    output, _ = process.communicate(timeout=200)
-    return process.returncode, output
+def finish(process: Command) -> tuple[int, str]:
+    done = process.result(200)
+    return done.returncode, done.stdout + done.stderr
 
 
 def the_run(here: Path) -> Path:
@@ -143,25 +123,22 @@ def checkpoint(store: Path) -> tuple[str, str]:
     return state, sampler
 
 
-def test_a_killed_evaluation_goes_on_behind_what_is_done(
-    here: Path, processes: list[subprocess.Popen[str]]
-) -> None:
+def test_a_killed_evaluation_goes_on_behind_what_is_done(here: Path, start: Start) -> None:
     state, sampler = checkpoint(here / "runs" / ".local")
     load = ["--set", f"model.load_from={state}"]
-    killed = start(here, FIRST + WAITING + INSPECT, *load)
-    processes.append(killed)
+    killed = evaluate(start, here, FIRST + WAITING + INSPECT, *load)
     deadline = time.monotonic() + 200
     while "True" not in _text(here / "calls.txt"):
         assert killed.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.1)
     os.kill(killed.pid, signal.SIGKILL)
-    killed.communicate()
+    killed.wait()
     with (the_run(here) / "evaluations.jsonl").open("a") as file:
         file.write('{"cut sh')
     (here / "go").touch()
 
-    code, output = finish(start(here, FIRST + WAITING + INSPECT, *load))
+    code, output = finish(evaluate(start, here, FIRST + WAITING + INSPECT, *load))
     assert code == 0, output
     assert "after step 1" in output
     assert (here / "calls.txt").read_text().split() == ["False", "True", "True"]
