@@ -18,6 +18,7 @@ from recipe_runner.runs.manifest import State, new_attempt, now
 from recipe_runner.runs.programs import unisolated_programs
 from recipe_runner.runs.progress import Curve, headline
 from recipe_runner.runs.resume import Position, align, keeps_all
+from recipe_runner.runs.summarize import summary_of
 from recipe_runner.runs.training import train
 from recipe_runner.user_code import shadowed, shadowed_message
 
@@ -103,15 +104,18 @@ def curve_so_far(plan: Plan, run: RunDirectory) -> Curve:
 @contextmanager
 def recorded(plan: Plan, run: RunDirectory, from_step: int) -> Iterator[None]:
     """Keep run.json and events.jsonl true to what happens in the block."""
-    manifest = run.read_manifest()
     this = new_attempt(from_step=from_step)
-    manifest.attempts.append(this)
-    manifest.versions = package_versions()
+    earlier = run.read_manifest().attempts
 
     def record(state: State, error: str | None = None) -> None:
+        manifest = run.read_manifest()  # again: what the attempt finds out is put there too
         manifest.state = this.state = state
         this.error = error
         this.ended = None if state == "running" else now()
+        manifest.attempts = [*earlier, this]
+        manifest.versions = package_versions()
+        if state != "running":
+            manifest.summary = summary_of(run, manifest, plan.recipe.method)
         run.write_manifest(manifest)
         run.add_event(state, from_step=from_step, **({"error": error} if error else {}))
 

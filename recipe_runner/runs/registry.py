@@ -16,6 +16,7 @@ from recipe_runner.runs.directory import STAGES, RunDirectory
 from recipe_runner.runs.files import read_json_lines
 
 FINAL = "final"
+_ALWAYS_ON_RECORD = {"id", "name", "state", "plan_hash", "attempts", "created"}
 _AT_STEP = re.compile(r"(?P<run>.+)@(?P<step>\d+|final)")
 
 
@@ -38,12 +39,12 @@ class Checkpoint:
 
 def runs_under(root: Path, name: str | None = None) -> list[RunDirectory]:
     """Return the readable runs below `root`, oldest first; of one recipe name if given."""
-    return [run for run in reversed(_newest_first(root, name)) if _is_readable(run)]
+    return [run for run in reversed(newest_first(root, name)) if _is_readable(run)]
 
 
 def unfinished_run(plan: Plan) -> RunDirectory | None:
     """Return the newest run of this plan that has not come to its end."""
-    for run in _newest_first(Path(plan.recipe.logging.dir), plan.recipe.name):
+    for run in newest_first(Path(plan.recipe.logging.dir), plan.recipe.name):
         record = record_of(run)
         if record and record["plan_hash"] == plan.hash and record["state"] != "done":
             return run
@@ -56,11 +57,24 @@ def record_of(run: RunDirectory) -> dict[str, Any] | None:
     For lists of many runs: `RunDirectory.read_manifest` checks it too, and takes longer.
     """
     try:
-        record = json.loads(run.manifest_file.read_bytes())
+        with open(f"{run.path}/run.json", "rb") as file:
+            record = json.loads(file.read())
     except (OSError, ValueError):
         return None
-    known = isinstance(record, dict) and {"id", "name", "state", "plan_hash"} <= record.keys()
+    known = isinstance(record, dict) and record.keys() >= _ALWAYS_ON_RECORD
     return record if known else None
+
+
+def require_record(run: RunDirectory) -> dict[str, Any]:
+    """Return run.json.
+
+    Raises:
+        UsageError: if it is missing or no run's record.
+    """
+    record = record_of(run)
+    if record is None:
+        raise UsageError(f"{run.manifest_file} is not the record of a run")
+    return record
 
 
 def find_run(root: Path, reference: str) -> RunDirectory:
@@ -75,7 +89,7 @@ def find_run(root: Path, reference: str) -> RunDirectory:
     """
     if (Path(reference) / "run.json").exists():
         return RunDirectory(Path(reference))
-    runs = _newest_first(root)
+    runs = newest_first(root)
     found = _found(root, runs, reference) or _stage(root, runs, reference)
     if found is not None:
         return found
@@ -203,9 +217,9 @@ def _named_in_a_recipe(root: Path, reference: str, stages: Path | None) -> Check
     if kind == "stage" and stages is not None:
         runs = [RunDirectory(stages / name)]
     else:
-        runs = _newest_first(root, name)
+        runs = newest_first(root, name)
     if not runs:
-        known = sorted({run.path.parent.name for run in _newest_first(root)})
+        known = sorted({run.path.parent.name for run in newest_first(root)})
         raise UsageError(
             f"{reference}: there is no run of {name!r} in {root}"
             + (f"; there are {', '.join(known)}" if known else "")
@@ -217,7 +231,7 @@ def _named_in_a_recipe(root: Path, reference: str, stages: Path | None) -> Check
     raise UsageError(f"{reference}: no run of {name!r} in {root} has a checkpoint {step}")
 
 
-def _newest_first(root: Path, name: str | None = None) -> list[RunDirectory]:
+def newest_first(root: Path, name: str | None = None) -> list[RunDirectory]:
     """Return the runs below a directory by their ids, which start with the time in UTC."""
     names = [name] if name is not None else _directories(root)
     found = [
@@ -226,7 +240,10 @@ def _newest_first(root: Path, name: str | None = None) -> list[RunDirectory]:
         for run_id in _directories(root / each)
         if os.path.exists(f"{root}/{each}/{run_id}/run.json")
     ]
-    return [RunDirectory(root / each / run_id) for run_id, each in sorted(found, reverse=True)]
+    return [
+        RunDirectory(Path(f"{root}/{each}/{run_id}"))
+        for run_id, each in sorted(found, reverse=True)
+    ]
 
 
 def _directories(path: Path) -> list[str]:

@@ -65,9 +65,8 @@ def make_run(root: Path, name: str, run_id: str, **record: object) -> RunDirecto
     """Make a run directory of a chosen id."""
     run = RunDirectory(root / name / run_id)
     run.path.mkdir(parents=True)
-    run.manifest_file.write_text(
-        json.dumps({"id": run_id, "name": name, "state": "done", "plan_hash": "0"} | record)
-    )
+    given = {"id": run_id, "name": name, "state": "done", "plan_hash": "0", "created": ""}
+    run.manifest_file.write_text(json.dumps(given | {"attempts": []} | record))
     return run
 
 
