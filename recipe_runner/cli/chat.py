@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -66,13 +67,18 @@ def _screen(*, several: bool, interactive: bool) -> Screen:
 
     def reply(label: str, given: Reply) -> None:
         if several:
-            click.secho(label, bold=True)
+            _echo(label, bold=True)
         if given.thinking:
-            click.secho(given.thinking.strip(), dim=True, err=not interactive)
+            _echo(given.thinking.strip(), dim=True, err=not interactive)
         click.echo(given.text)
         if given.stop_reason == "length":
-            click.secho(f"(cut off after {len(given.tokens)} tokens)", dim=True, err=True)
+            _echo(f"(cut off after {len(given.tokens)} tokens)", dim=True, err=True)
         if several or interactive:
             click.echo()
 
     return Screen(reply=reply, note=lambda text: click.echo(text, err=True))
+
+
+def _echo(text: str, *, err: bool = False, **style: bool) -> None:
+    plain = "NO_COLOR" in os.environ
+    click.echo(text if plain else click.style(text, **style), err=err)

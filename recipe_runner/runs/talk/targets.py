@@ -98,8 +98,8 @@ def _of_run(root: Path, reference: str) -> Target:
     recipe = run.read_plan().recipe
     if recipe.method in _TRAINS_NOTHING and step is None:
         return _asked_by(run, reference)
-    checkpoint = find_checkpoint(root, reference)
-    return _target(checkpoint.run, _label(name, checkpoint), _sampler_path(checkpoint))
+    checkpoint = _to_sample_from(find_checkpoint(root, reference), any_step=step is None)
+    return _target(checkpoint.run, _label(name, checkpoint), checkpoint.sampler_path)
 
 
 def _no_run(reference: str, error: UsageError) -> UsageError:
@@ -152,11 +152,19 @@ def _label(name: str, checkpoint: Checkpoint) -> str:
     return f"{name.rstrip('/')}{stage}@{step}"
 
 
-def _sampler_path(checkpoint: Checkpoint) -> str:
+def _to_sample_from(checkpoint: Checkpoint, *, any_step: bool) -> Checkpoint:
+    """Return the checkpoint, or the run's newest that can be sampled from where any step will do.
+
+    Raises:
+        UsageError: if it was saved to train on from alone.
+    """
     if checkpoint.sampler_path is not None:
-        return checkpoint.sampler_path
-    others = [each.name for each in checkpoints_of(checkpoint.run) if each.sampler_path]
-    listed = f"those to sample from: {', '.join(others)}" if others else "the run has no other"
+        return checkpoint
+    others = [each for each in checkpoints_of(checkpoint.run) if each.sampler_path]
+    if others and any_step:
+        return others[-1]
+    names = ", ".join(each.name for each in others)
+    listed = f"those to sample from: {names}" if others else "the run has no other"
     raise UsageError(
         f"{checkpoint.run.path}: checkpoint {checkpoint.name} was saved to train on from, not to "
         f"sample from; {listed}"
