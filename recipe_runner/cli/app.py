@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("recipe_runner.cli.plan:plan", "Print what a recipe will do, all defaults resolved."),
     "preflight": ("recipe_runner.cli.preflight:preflight", "Try real steps on this machine."),
     "variants": ("recipe_runner.cli.variants:variants", "List the variants of a recipe."),
+    "sweep": ("recipe_runner.cli.sweep:sweep", "Run the variants of a recipe side by side."),
     "runs": ("recipe_runner.cli.runs:runs", "List, show, resume, remove runs."),
     "export": ("recipe_runner.cli.export:export", "Print the compiled Cookbook configuration."),
     "import": ("recipe_runner.cli.import_:import_", "Write a Cookbook command as a recipe."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_VARIANT = click.option("--variant", metavar="NAME", help="Use one variant of the recipe.")
 _OPTIONS = [
     click.argument("recipe", type=click.Path(path_type=Path)),
     click.option(
@@ -27,7 +28,7 @@ _OPTIONS = [
     click.option(
         "--var", "variables", multiple=True, metavar="NAME=VALUE", help="Set a template variable."
     ),
-    click.option("--variant", metavar="NAME", help="Use one variant of the recipe."),
+    _VARIANT,
     click.option(
         "--backend", metavar="tinker|local|URL", help="Execute there, whatever the recipe says."
     ),
@@ -40,6 +41,18 @@ def recipe_options(command: Command) -> Command:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def options_of_every_variant(command: Command) -> Command:
+    """Add RECIPE and the options that change it, without the one that picks a variant."""
+    for option in reversed(_OPTIONS):
+        command = command if option is _VARIANT else option(command)
+    return command
+
+
+def all_overrides(overrides: Sequence[str], backend: str | None, steps: int | None) -> list[str]:
+    """Return what `--set`, `--backend` and `--steps` override, as `--set` has it."""
+    return [*overrides, *_backend_override(backend), *([f"steps={steps}"] if steps else [])]
 
 
 def plan_recipe(
@@ -60,7 +73,7 @@ def plan_recipe(
     from recipe_runner.planning.resolve import make_plan
     from schemas.backend import backend_kind
 
-    flags = [*overrides, *_backend_override(backend), *([f"steps={steps}"] if steps else [])]
+    flags = all_overrides(overrides, backend, steps)
     loaded, _ = load_and_check(recipe, overrides=flags, variables=variables, variant=variant)
     chosen = backend_of(backend_kind(loaded.recipe.backend))
     return loaded, make_plan(loaded, chosen.served)

@@ -24,6 +24,14 @@ from typing import Any
 
 _FREEZE = "recipe_runner.sweeps.freeze"
 
+# A fork takes one thread along. These libraries start others as they are imported: numpy's BLAS,
+# and the allocator of pyarrow. Threads of OpenMP that wait should not spin.
+_WITHOUT_THREADS = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "OMP_WAIT_POLICY": "passive",
+}
+
 
 class Forked:
     """A child process; its exit code is negative where a signal ended it."""
@@ -70,7 +78,16 @@ def preload(modules: Sequence[str]) -> None:
 
 def warm_up() -> None:
     """Start importing now, in the background, with this process's environment and outputs."""
-    multiprocessing.forkserver.ensure_running()
+    before = {name: os.environ.get(name) for name in _WITHOUT_THREADS}
+    os.environ.update(_WITHOUT_THREADS)
+    try:
+        multiprocessing.forkserver.ensure_running()
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def start(
@@ -89,6 +106,7 @@ def start(
             (HF_HUB_OFFLINE, OMP_WAIT_POLICY) stays as it was then.
         output: the file that standard output and error are appended to.
     """
+    warm_up()
     context = multiprocessing.get_context("forkserver")
     # Not a daemon in multiprocessing's sense: those may have no children.
     process = context.Process(
