@@ -1,4 +1,6 @@
-"""Curves and rollouts of finished runs, as text and HTML, over `runs`.
+"""Runs as something to look at: one self-contained HTML file, or a page that follows a live run.
 
-Empty so far: `recipe-run runs` has the figures of a run, and the Cookbook's own logs its rollouts.
+`assemble` reads run directories into plain data, `page` makes HTML of the data, `server` keeps it
+fresh. What the page itself does is in `page/`: scripts, styles, and the bundled chart library.
+Imports `runs` and what is below it, and nothing heavy.
 """
