@@ -171,7 +171,7 @@ class Schedule:
 
     def _queue_again(self, job: Job) -> None:
         job.tries += 1
-        if job.tries >= TRIES and not self.running:
+        if job.tries >= TRIES and self.running == [job]:
             self._change(job, "failed")
             return
         pause = min(FIRST_PAUSE_S * 2 ** (job.tries - 1), LONGEST_PAUSE_S)
