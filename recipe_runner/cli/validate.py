@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,24 +64,14 @@ def _check(
     path: Path, overrides: tuple[str, ...], variables: tuple[str, ...], variant: str | None
 ) -> list[Diagnostic]:
     """Return what is wrong with a recipe as it stands and with each of its variants."""
-    from recipe_runner.language import RecipeError, variant_names
-    from recipe_runner.planning.checks import load_and_check
+    from recipe_runner.language import RecipeError, RecipeFile
+    from recipe_runner.planning.checks import check_variant
 
+    file = RecipeFile(path, overrides=overrides, variables=variables)
     found: list[Diagnostic] = []
-    names: Sequence[str] = ()
-    try:
-        loaded, warnings = load_and_check(
-            path, overrides=overrides, variables=variables, variant=variant
-        )
-        found += warnings
-        names = loaded.variants
-    except RecipeError as error:
-        found += error.diagnostics
-        with suppress(RecipeError):  # what is wrong with the variants is in `found` already
-            names = variant_names(path, overrides=overrides, variables=variables)
-    for name in names if variant is None else ():
+    for name in [variant] if variant is not None else [None, *file.variants]:
         try:
-            found += load_and_check(path, overrides=overrides, variables=variables, variant=name)[1]
+            found += check_variant(file, name)[1]
         except RecipeError as error:
             found += error.diagnostics
     return list(dict.fromkeys(found))

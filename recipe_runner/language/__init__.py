@@ -5,7 +5,7 @@ May import `schemas`, ruamel.yaml, jinja2 (only where a recipe holds a template)
 
 from recipe_runner.language.diagnostics import Diagnostic, Place, RecipeError
 from recipe_runner.language.files import find_recipes
-from recipe_runner.language.load import load, variant_names
+from recipe_runner.language.load import RecipeFile, load, variant_names
 from recipe_runner.language.loaded import LoadedRecipe
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "LoadedRecipe",
     "Place",
     "RecipeError",
+    "RecipeFile",
     "find_recipes",
     "load",
     "variant_names",

@@ -93,6 +93,14 @@ class Report:
             )
         )
 
+    def copy(self) -> Report:
+        """Return a report that goes on from here, for one of several ways to read a file."""
+        own = Report()
+        own.diagnostics = [*self.diagnostics]
+        own.incomplete = self.incomplete
+        own.files = dict(self.files)
+        return own
+
     @property
     def has_errors(self) -> bool:
         return any(d.severity == "error" for d in self.diagnostics)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from recipe_runner.language.assignments import parse_overrides, parse_variables
@@ -15,16 +15,78 @@ from recipe_runner.language.loaded import LoadedRecipe
 from recipe_runner.language.references import check_references
 from recipe_runner.language.resolve import Parts, make_parts, resolve
 from recipe_runner.language.stages import aim_at_stages, load_stages
-from recipe_runner.language.tree import Entry
+from recipe_runner.language.tree import Entry, copied
 from recipe_runner.language.variants import Variant, find_variant
 
 
-@dataclass(frozen=True)
-class _Read:
-    """A recipe as read; `given` are the variables of the command line."""
+class RecipeFile:
+    """A recipe as read, with its parents and the flags, before a variant is chosen.
 
-    parts: Parts
-    given: dict[str, Entry]
+    `variants` are the names that `load` takes; empty where it has none, or they are wrong.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        overrides: Sequence[str] = (),
+        variables: Sequence[str] = (),
+    ) -> None:
+        """Read the file; `overrides` are KEY=VALUE, `variables` NAME=VALUE, as on a command line.
+
+        What is wrong with it is raised by `load`.
+        """
+        self._report = Report()
+        self._given: dict[str, Entry] = {}
+        self._parts = self._read(Path(path), overrides, variables)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        return tuple(variant.name for variant in self._parts.variants) if self._parts else ()
+
+    def require_variants(self) -> tuple[str, ...]:
+        """Return the variants' names.
+
+        Raises:
+            RecipeError: the file cannot be read, or its variants are wrong.
+        """
+        if self._parts is None or self._report.has_errors:
+            raise RecipeError(self._report.diagnostics)
+        return self.variants
+
+    def load(self, variant: str | None = None) -> LoadedRecipe:
+        """Return the recipe, or one of its variants.
+
+        Raises:
+            RecipeError: with every mistake that was found.
+        """
+        report = self._report.copy()
+        if self._parts is None:
+            raise RecipeError(report.diagnostics)
+        chosen = None
+        if variant is not None:
+            place = Place("--variant", 1, 1)
+            chosen = find_variant(self._parts.variants, variant, report, place)
+        loaded = _load(_own(self._parts), chosen, self._given, report)
+        if loaded is None or report.has_errors:
+            raise RecipeError(report.diagnostics, partial=loaded)
+        return loaded
+
+    def _read(self, path: Path, overrides: Sequence[str], variables: Sequence[str]) -> Parts | None:
+        flags = parse_overrides(overrides, self._report)
+        self._given = parse_variables(variables, self._report)
+        source = read_recipe(path, self._report)
+        if source is None:
+            return None
+        return make_parts(
+            path=path,
+            text=source.text,
+            start=Place(shown(path), 1, 1),
+            tree=source.tree,
+            overrides=aim_at_stages(flags),
+            given=self._given,
+            report=self._report,
+        )
 
 
 def load(
@@ -39,30 +101,7 @@ def load(
     Raises:
         RecipeError: with every mistake that was found.
     """
-    report = Report()
-    source = _read(Path(path), overrides, variables, report)
-    if source is None:
-        raise RecipeError(report.diagnostics)
-    chosen = None
-    if variant is not None:
-        chosen = find_variant(source.parts.variants, variant, report, Place("--variant", 1, 1))
-    loaded = _load(source, chosen, report)
-    if loaded is None or report.has_errors:
-        raise RecipeError(report.diagnostics, partial=loaded)
-    return replace(loaded, files=dict(report.files))
-
-
-def _load(source: _Read, variant: Variant | None, report: Report) -> LoadedRecipe | None:
-    parts = source.parts
-    resolved = resolve(parts, variant, report)
-    stages = load_stages(resolved.tree, parts, variant.name if variant else "", report)
-    if stages is None:
-        check_references(resolved.tree, None, report)
-    read = resolved.read | (stages.read if stages else frozenset())
-    require_known(source.given, parts.variables, set(read), report)
-    if resolved.loaded is None or stages is None:
-        return resolved.loaded
-    return replace(resolved.loaded, stages=stages.loaded)
+    return RecipeFile(path, overrides=overrides, variables=variables).load(variant)
 
 
 def variant_names(
@@ -73,28 +112,30 @@ def variant_names(
     Raises:
         RecipeError: the file cannot be read, or its variants are wrong.
     """
-    report = Report()
-    source = _read(Path(path), overrides, variables, report)
-    if source is None or report.has_errors:
-        raise RecipeError(report.diagnostics)
-    return [v.name for v in source.parts.variants]
+    return [*RecipeFile(path, overrides=overrides, variables=variables).require_variants()]
 
 
-def _read(
-    path: Path, overrides: Sequence[str], variables: Sequence[str], report: Report
-) -> _Read | None:
-    flags = parse_overrides(overrides, report)
-    given = parse_variables(variables, report)
-    source = read_recipe(path, report)
-    if source is None:
-        return None
-    parts = make_parts(
-        path=path,
-        text=source.text,
-        start=Place(shown(path), 1, 1),
-        tree=source.tree,
-        overrides=aim_at_stages(flags),
-        given=given,
-        report=report,
+def _own(parts: Parts) -> Parts:
+    """Return parts whose trees can be changed: rendering and validating do."""
+    return replace(
+        parts,
+        tree=copied(parts.tree),
+        overrides=copied(parts.overrides),
+        variables=copied(parts.variables),
     )
-    return _Read(parts, given)
+
+
+def _load(
+    parts: Parts, variant: Variant | None, given: dict[str, Entry], report: Report
+) -> LoadedRecipe | None:
+    if variant is not None:
+        variant = replace(variant, tree=copied(variant.tree))
+    resolved = resolve(parts, variant, report)
+    stages = load_stages(resolved.tree, parts, variant.name if variant else "", report)
+    if stages is None:
+        check_references(resolved.tree, None, report)
+    read = resolved.read | (stages.read if stages else frozenset())
+    require_known(given, parts.variables, set(read), report)
+    if resolved.loaded is None or stages is None:
+        return resolved.loaded
+    return replace(resolved.loaded, stages=stages.loaded)

@@ -59,6 +59,19 @@ def plain(node: Node) -> Any:
     return node.value
 
 
+def copied(node: Node) -> Node:
+    """Return a tree of its own that can be changed: a recipe's text is read once for all variants.
+
+    What was reported stays marked.
+    """
+    value = node.value
+    if isinstance(value, dict):
+        value = {key: Entry(entry.key_place, copied(entry.node)) for key, entry in value.items()}
+    elif isinstance(value, list):
+        value = [copied(item) for item in value]
+    return Node(value, node.place, node.broken, node.text)
+
+
 def from_plain(value: Any, place: Place) -> Node:
     """Return the tree of a plain value, all of it at one place."""
     if isinstance(value, dict):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from recipe_runner.language import Diagnostic, LoadedRecipe, RecipeError, load
+from recipe_runner.language import Diagnostic, LoadedRecipe, RecipeError, RecipeFile
 from recipe_runner.planning.checks.distill import check_distill
 from recipe_runner.planning.checks.dpo import check_dpo
 from recipe_runner.planning.checks.evaluators import check_eval
@@ -50,8 +50,19 @@ def load_and_check(
     Raises:
         RecipeError: with every mistake, those of the language and those across fields.
     """
+    return check_variant(RecipeFile(path, overrides=overrides, variables=variables), variant)
+
+
+def check_variant(
+    file: RecipeFile, variant: str | None = None
+) -> tuple[LoadedRecipe, list[Diagnostic]]:
+    """Load and check one variant of a recipe that was read, or the recipe as it stands.
+
+    Raises:
+        RecipeError: as `load_and_check`.
+    """
     try:
-        loaded = load(path, overrides=overrides, variables=variables, variant=variant)
+        loaded = file.load(variant)
     except RecipeError as error:
         raise RecipeError([*error.diagnostics, *_check_partial(error.partial)]) from error
     found = check(loaded)
