@@ -9,9 +9,9 @@ says how:
   `prefill` otherwise. A request for several samples shares its prompt: what the others reuse is
   billed as cached. A server that says nothing about its cache has all prompts counted as prefill.
 - `sampled` tokens are those that came back. A request for log-probabilities samples one too.
-- Forward and backward over whole sequences is `trained`. Forward alone is `prefill`: it computes
-  log-probabilities of given tokens, as sampling clients do. A custom loss, whose gradient is taken
-  here, is both: a forward pass, then forward and backward.
+- Whole sequences are `trained`, once for each request: the bill knows "training tokens processed
+  by forward/backward passes" alone. A custom loss, whose gradient is taken here, takes two requests,
+  a forward pass and then forward and backward.
 
 Samples count when they have arrived, training when it is sent: its batches are known by then, and
 what a killed run has sent is paid for.
@@ -74,13 +74,10 @@ def of_samples(prompt_length: int, response: SampleResponse) -> Tokens:
 
 def _counting_training(count: Count) -> Callable[[Any], Any]:
     def wrap(original: Any) -> Any:
-        def run(
-            self: TrainingClient, requests: Any, *rest: Any, forward_only: bool, **named: Any
-        ) -> Any:
-            future = original(self, requests, *rest, forward_only=forward_only, **named)
+        def run(self: TrainingClient, requests: Any, *rest: Any, **named: Any) -> Any:
+            future = original(self, requests, *rest, **named)
             length = sum(datum.model_input.length for chunk in requests for datum in chunk.data)
-            used = Tokens(prefill=length) if forward_only else Tokens(trained=length)
-            count(str(self.get_info().model_data.model_name), used)
+            count(str(self.get_info().model_data.model_name), Tokens(trained=length))
             return future
 
         return run
