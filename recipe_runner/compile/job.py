@@ -73,6 +73,9 @@ class Job:
 
     async def run(self) -> None:
         """Run the loop to its end."""
+        from recipe_runner.loops.lineage import number_tasks
+
+        number_tasks()
         module, _, name = self.entry.partition(":")
         loop: Callable[[Any], Awaitable[None]] = getattr(importlib.import_module(module), name)
         if inspect.iscoroutinefunction(loop):

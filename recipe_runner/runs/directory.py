@@ -153,6 +153,10 @@ class RunDirectory:
     def write_manifest(self, manifest: Manifest) -> None:
         replace_atomically(self.manifest_file, manifest.model_dump_json(indent=2) + "\n")
 
+    def note(self, **fields: object) -> None:
+        """Put fields of the record on record; for whoever holds the run."""
+        self.write_manifest(self.read_manifest().model_copy(update=fields))
+
     def add_event(self, kind: str, **details: object) -> None:
         """Append one line to events.jsonl."""
         append_json_line(self.events_file, {"time": now(), "event": kind, **details})

@@ -21,7 +21,7 @@ from recipe_runner.runs.pipeline import run_stages
 from recipe_runner.runs.survive import survive
 from schemas.backend import backend_kind
 
-__all__ = ["OnExisting", "execute", "resume"]
+__all__ = ["OnExisting", "execute", "resume", "start"]
 
 
 def execute(
@@ -48,9 +48,18 @@ def execute(
     for note in choice.notes:
         announce(note)
     if not choice.resumed:
-        with choice.run.lock():
-            return _run(plan, choice.run, resumed=False, announce=announce)
+        return start(plan, choice.run, announce=announce)
     return _go_on(plan, choice.run, recipe_text, announce, files)
+
+
+def start(plan: Plan, run: RunDirectory, *, announce: Announce) -> Outcome:
+    """Run a plan to its end in a directory that was made for it.
+
+    Raises:
+        RunnerError: what stopped the run.
+    """
+    with run.lock():
+        return _run(plan, run, resumed=False, announce=announce)
 
 
 def resume(run: RunDirectory, *, announce: Announce) -> Outcome:

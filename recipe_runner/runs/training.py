@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 from recipe_runner.backends import Connection, backend
@@ -58,8 +58,10 @@ def train(
         stack.enter_context(search_path(plan.source))
         stack.enter_context(_environment(_key(connection) | wandb_environment(plan, run.run_id)))
         target = _target(plan, run.path, connection.base_url, root, stages=run.path.parent)
+        run.note(loaded={name: path for name, path in target.checkpoints.items() if path})
         job = compile_plan(plan, target)
         stack.enter_context(_rollouts_written(plan, run))
+        stack.enter_context(_repeatable(plan))
         guard.run(job)
 
 
@@ -72,6 +74,13 @@ def _rollouts_written(plan: Plan, run: RunDirectory) -> AbstractContextManager[N
         num_groups=plan.recipe.logging.rollouts,
         model_name=main_model(plan.recipe),
     )
+
+
+def _repeatable(plan: Plan) -> AbstractContextManager[None]:
+    """Have the local backend draw the same samples whenever the run is repeated or resumed."""
+    from recipe_runner.loops.lineage import seeded_samples
+
+    return seeded_samples(plan.recipe.seed) if plan.recipe.backend == "local" else nullcontext()
 
 
 def connected(plan: Plan, run: RunDirectory) -> AbstractContextManager[Connection]:
