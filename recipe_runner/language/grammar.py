@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, cached_property
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -21,19 +22,22 @@ Model = type[BaseModel]
 
 @dataclass(frozen=True)
 class Slot:
-    """A place in the language: a type with what annotates it. `required` only for fields."""
+    """A place in the language: a type with what annotates it. `required` only for fields.
+
+    The schemas do not change, so what is read off them is kept: recipes have hundreds of variants.
+    """
 
     type: Any
     metadata: tuple[Any, ...] = ()
     discriminator: Any = None
     required: bool = False
 
-    @property
+    @cached_property
     def model(self) -> Model | None:
         is_model = isinstance(self.type, type) and issubclass(self.type, BaseModel)
         return self.type if is_model else None
 
-    @property
+    @cached_property
     def is_union(self) -> bool:
         return get_origin(self.type) in (Union, UnionType)
 
@@ -50,9 +54,19 @@ class Slot:
 
     def branches(self) -> list[Slot]:
         """Return the members of a union (itself where it is none), without null."""
-        if not self.is_union:
-            return [self]
-        return [slot(member) for member in get_args(self.type) if member is not NoneType]
+        return [*self._members] if self.is_union else [self]
+
+    @cached_property
+    def _members(self) -> tuple[Slot, ...]:
+        return tuple(slot(member) for member in get_args(self.type) if member is not NoneType)
+
+    @cached_property
+    def items(self) -> Slot | None:
+        """What a list or a mapping of free keys holds, or none where this is neither."""
+        arguments = get_args(self.type)
+        if get_origin(self.type) not in (list, dict) or not arguments:
+            return None
+        return slot(arguments[-1])
 
     def branch_tag(self) -> tuple[Any, ...]:
         """Return how a union calls this branch in pydantic's locations, given its parent's key."""
@@ -95,9 +109,12 @@ def slot_of(method: Any) -> Slot:
 
 def tag_of(branch: Slot, discriminator: str) -> tuple[Any, ...]:
     """Return the values of `kind` (or whatever tells the branches apart) that choose a branch."""
-    if branch.model is None:
-        return ()
-    return get_args(branch.model.model_fields[discriminator].annotation)
+    return () if branch.model is None else _literals(branch.model, discriminator)
+
+
+@cache
+def _literals(model: Model, key: str) -> tuple[Any, ...]:
+    return get_args(model.model_fields[key].annotation)
 
 
 def tags(union: Slot) -> list[str]:
@@ -137,15 +154,13 @@ def _flat(branches: list[Slot]) -> list[Slot]:
 
 def child(parent: Slot, part: str | int) -> Slot | None:
     """Return what may stand under a key or at an index, or none where the language ends."""
-    if parent.model is not None:
-        info = parent.model.model_fields.get(str(part))
-        return None if info is None else field_slot(info)
-    origin, arguments = get_origin(parent.type), get_args(parent.type)
-    if origin is list and arguments:
-        return slot(arguments[0])
-    if origin is dict and arguments:
-        return slot(arguments[1])
-    return None
+    return parent.items if parent.model is None else _field(parent.model, str(part))
+
+
+@cache
+def _field(model: Model, name: str) -> Slot | None:
+    info = model.model_fields.get(name)
+    return None if info is None else field_slot(info)
 
 
 def slots_at(root: Node | None, path: Path, start: Slot = ROOT) -> list[Slot]:

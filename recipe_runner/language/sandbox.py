@@ -72,17 +72,11 @@ def evaluate(source: str, scope: Mapping[str, Any]) -> Any:
     """
     if len(source) > MAX_TEMPLATE:
         raise TemplateFault(f"a template has at most {MAX_TEMPLATE} characters")
-    environment = _environment()
     try:
-        tree = environment.parse(source)
-        _check(tree, set(scope))
-        if _is_one_expression(tree):
-            inside = source[2:-2].removeprefix("-").removesuffix("-")
-            result = environment.compile_expression(inside, undefined_to_none=False)(**scope)
-            if isinstance(result, StrictUndefined):
-                str(result)
-            return _bounded(result)
-        return _bounded(environment.from_string(source).render(**scope))
+        result = _compiled(source, frozenset(scope))(**scope)
+        if isinstance(result, StrictUndefined):
+            str(result)
+        return _bounded(result)
     except TemplateFault:
         raise
     except TemplateError as error:
@@ -108,6 +102,17 @@ def fill_in(source: str, **texts: str) -> str:
         raise TemplateFault(f"cannot read this template: {error.message}") from error
 
 
+@lru_cache(maxsize=256)  # the variants of a recipe have its templates in common
+def _compiled(source: str, names: frozenset[str]) -> Callable[..., Any]:
+    environment = _environment()
+    tree = environment.parse(source)
+    _check(tree, set(names))
+    if not _is_one_expression(tree):
+        return environment.from_string(source).render
+    inside = source[2:-2].removeprefix("-").removesuffix("-")
+    return environment.compile_expression(inside, undefined_to_none=False)
+
+
 @lru_cache(maxsize=8)
 def _checked_template(source: str, names: frozenset[str]) -> Template:
     environment = _environment()
@@ -115,12 +120,13 @@ def _checked_template(source: str, names: frozenset[str]) -> Template:
     return environment.from_string(source)
 
 
-def names_in(source: str) -> set[str]:
+@lru_cache(maxsize=256)
+def names_in(source: str) -> frozenset[str]:
     """Return the dotted names that a template reads, as `vars.lr` or `observation`."""
     try:
         tree = _environment().parse(source)
     except (TemplateError, RecursionError):
-        return set()
+        return frozenset()
     found = {node.name for node in tree.find_all(nodes.Name)}
     for attribute in tree.find_all(nodes.Getattr):
         if isinstance(attribute.node, nodes.Name):
@@ -128,7 +134,7 @@ def names_in(source: str) -> set[str]:
     for item in tree.find_all(nodes.Getitem):
         if isinstance(item.node, nodes.Name) and isinstance(item.arg, nodes.Const):
             found.add(f"{item.node.name}.{item.arg.value}")
-    return found
+    return frozenset(found)
 
 
 class DataEnvironment(SandboxedEnvironment):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from recipe_runner.backends import backend
 from recipe_runner.errors import UsageError
-from recipe_runner.language import Diagnostic, LoadedRecipe, RecipeError, variant_names
+from recipe_runner.language import Diagnostic, LoadedRecipe, RecipeError, RecipeFile
 from recipe_runner.language.diagnostics import sort_diagnostics
-from recipe_runner.planning.checks import load_and_check
+from recipe_runner.planning.checks import check_variant
 from recipe_runner.planning.plan import Plan
 from recipe_runner.planning.resolve import make_plan
 from schemas.backend import backend_kind
@@ -38,10 +38,11 @@ def load_variants(
         RecipeError: with every mistake of every variant.
         UsageError: if the recipe has no variants.
     """
-    names = variant_names(recipe, overrides=overrides, variables=variables)
+    file = RecipeFile(recipe, overrides=overrides, variables=variables)
+    names = file.require_variants()
     if not names:
         # The recipe itself may be wrong, which is the better thing to say.
-        load_and_check(recipe, overrides=overrides, variables=variables)
+        check_variant(file)
         raise UsageError(
             f"{recipe} has no variants to sweep over. Add some, such as\n"
             "  variants: {matrix: {optimizer.learning_rate: [1e-5, 2e-5, 4e-5]}}\n"
@@ -52,9 +53,7 @@ def load_variants(
     warnings: list[Diagnostic] = []
     for name in names:
         try:
-            loaded, found = load_and_check(
-                recipe, overrides=overrides, variables=variables, variant=name
-            )
+            loaded, found = check_variant(file, name)
         except RecipeError as error:
             errors += error.diagnostics
             continue
