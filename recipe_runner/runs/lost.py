@@ -47,12 +47,15 @@ def _may_pass(error: BaseException) -> bool:
     from tinker.lib.retryable_exception import RetryableException
     from tinker.types import RequestErrorCategory
 
+    from recipe_runner.backends.local.launch import LaunchError
     from recipe_runner.errors import ServiceLost
 
     if isinstance(error, tinker.APIStatusError):
         return _status_may_pass(error.status_code, error.request.url.path, str(error))
     if isinstance(error, tinker.RequestFailedError):
         return error.category is RequestErrorCategory.Server
+    if isinstance(error, LaunchError):
+        return error.killed
     return isinstance(error, ServiceLost | tinker.APIConnectionError | RetryableException)
 
 

@@ -49,7 +49,7 @@ def connect(plan: Plan, *, store: Path, log: Path) -> Iterator[Connection]:
 @contextmanager
 def _own_server(plan: Plan, store: Path, log: Path) -> Iterator[Connection]:
     _import_what_both_need()
-    with launch(store=store, seed=plan.recipe.seed, log=log) as server:
+    with launch(store=store, seed=plan.recipe.seed, log=log, guarded=True) as server:
         yield Connection(base_url=server.url, api_key=server.api_key)
 
 

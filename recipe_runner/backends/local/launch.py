@@ -10,12 +10,15 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Protocol
+from urllib.parse import urlsplit
 
 from recipe_runner.backends.local.forked import ForkedServer, Settings, can_fork
+from recipe_runner.backends.local.guard import Guard
 
+HOST = "127.0.0.1"
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
 LOG_TAIL_LINES = 20
@@ -23,7 +26,15 @@ KEY_VARIABLE = "RECIPE_RUN_SERVER_KEY"
 
 
 class LaunchError(RuntimeError):
-    """The server did not start; the message ends with the last lines of its log."""
+    """The server did not start; the message ends with the last lines of its log.
+
+    Attributes:
+        killed: whether a signal ended it, so that it may well start the next time.
+    """
+
+    def __init__(self, message: str, *, killed: bool = False) -> None:
+        super().__init__(message)
+        self.killed = killed
 
 
 @dataclass(frozen=True)
@@ -45,27 +56,59 @@ def launch(
     threads: int = 1,
     api_key: str | None = None,
     port: int = 0,
+    guarded: bool = False,
 ) -> Iterator[RunningServer]:
     """Start a server on 127.0.0.1, yield once it answers, stop it at the end.
 
     Without `api_key` a random one is made; it reaches the server through its environment, or
     through a fork where this process has already imported what the server needs. The server is in
     a session of its own, so the terminal's Ctrl-C does not reach it, and it ends when this process
-    does, by whatever signal. `log` is appended to. Raises LaunchError when it dies or does not
-    answer within a minute.
+    does, by whatever signal. `log` is appended to. A `guarded` server that dies later is started
+    again, by a thread of this process. Raises LaunchError when it dies or does not answer within a
+    minute.
     """
     key = api_key or f"tml-{secrets.token_urlsafe(32)}"
     settings = Settings(store, seed, threads, port, model_path)
     with _open_log(log) as stream:
-        if can_fork():
-            process: Server = ForkedServer(settings, key, stream.fileno())
-        else:
-            process = ExecutedServer(settings, key, stream)
+        process, url = _start(settings, key, stream)
+        server = RunningServer(url=url, api_key=key, pid=process.pid)
+        if not guarded:
+            try:
+                yield server
+            finally:
+                _stop(process)
+            return
+        guard = _guard(process, replace(settings, port=urlsplit(url).port or 0), key, stream)
         try:
-            url = _wait_for_url(process, stream)
-            yield RunningServer(url=url, api_key=key, pid=process.pid)
+            yield server
         finally:
-            _stop(process)
+            left = guard.close()
+            if left is not None:
+                _stop(left)
+
+
+def _start(settings: Settings, key: str, log: IO[bytes]) -> tuple[Server, str]:
+    """Start a server; return it and its URL once it answers."""
+    if can_fork():
+        process: Server = ForkedServer(settings, key, log.fileno())
+    else:
+        process = ExecutedServer(settings, key, log)
+    try:
+        return process, _wait_for_url(process, log)
+    except BaseException:
+        _stop(process)
+        raise
+
+
+def _guard(process: Server, settings: Settings, key: str, log: IO[bytes]) -> Guard[Server]:
+    """Keep a server up at its own port."""
+
+    def note(text: str) -> None:
+        log.write(f"recipe-run: {text}\n".encode())
+        log.flush()
+
+    address = (HOST, settings.port)
+    return Guard(process, lambda: _start(settings, key, log)[0], address, note)
 
 
 class Server(Protocol):
@@ -162,7 +205,9 @@ def _wait_for_url(process: Server, log: IO[bytes]) -> str:
     line = os.read(process.output, select.PIPE_BUF).decode().strip()
     if not line:
         status = process.wait()
-        raise LaunchError(f"the local backend ended at start (status {status})\n{_tail(log)}")
+        raise LaunchError(
+            f"the local backend ended at start (status {status})\n{_tail(log)}", killed=status < 0
+        )
     return line
 
 
