@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from recipe_runner.cli.estimates import each_lines, estimate_lines
+from recipe_runner.cli.estimating import Estimated, estimated
 from recipe_runner.cli.options import plan_recipe, recipe_options
 from recipe_runner.cli.tables import one_line
 
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
 @click.option("--against", metavar="RUN", help="Say what differs from the plan of an earlier run.")
 @click.option("--origin", is_flag=True, help="Say where each value was written.")
+@click.option(
+    "--no-estimate", is_flag=True, help="Leave tokens and cost out: no data is looked at."
+)
 def plan(
     recipe: Path,
     overrides: tuple[str, ...],
@@ -31,11 +37,13 @@ def plan(
     output: str,
     against: str | None,
     origin: bool,
+    no_estimate: bool,
 ) -> None:
-    """Print the resolved plan of RECIPE; nothing is started."""
+    """Print the resolved plan of RECIPE, with what it will take; nothing is started."""
     loaded, resolved = plan_recipe(recipe, overrides, variables, variant, backend, steps)
     if output == "json":
-        click.echo(resolved.to_json(), nl=False)
+        found = None if no_estimate else estimated(loaded, resolved, overrides, variables)
+        click.echo(_json(resolved, found), nl=False)
         return
     if against is not None:
         _print_changes(loaded, resolved, against)
@@ -48,6 +56,32 @@ def plan(
         return
     for line in _lines(resolved):
         click.echo(line)
+    if not no_estimate:
+        _print_estimate(estimated(loaded, resolved, overrides, variables))
+
+
+def _json(plan: Plan, found: Estimated | None) -> str:
+    """Return the plan as JSON, with `estimate`, and `variants` where the recipe has some."""
+    tree = json.loads(plan.to_json())
+    if found is not None:
+        tree["estimate"] = found.plan.model_dump(mode="json")
+        if found.variants:
+            each = {name: one.model_dump(mode="json") for name, one in found.variants.items()}
+            tree["variants"] = each
+            tree["estimate_of_variants"] = found.all_variants.model_dump(mode="json")
+    return json.dumps(tree, indent=2) + "\n"
+
+
+def _print_estimate(found: Estimated) -> None:
+    for line in estimate_lines(found.plan):
+        click.echo(line)
+    if found.plan.stages:
+        for line in each_lines("of these, by stage", found.plan.stages, found.plan):
+            click.echo(line)
+    if found.variants:
+        title = "a sweep over the variants"
+        for line in each_lines(title, found.variants, found.all_variants):
+            click.echo(line)
 
 
 def _print_changes(loaded: LoadedRecipe, plan: Plan, reference: str) -> None:

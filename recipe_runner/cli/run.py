@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import click
 
 from recipe_runner.cli.options import plan_recipe, recipe_options
 from recipe_runner.cli.summary import summary
-from recipe_runner.errors import UsageError
-
-if TYPE_CHECKING:
-    from recipe_runner.planning.plan import Plan
 
 
 @click.command("run")
@@ -40,8 +35,10 @@ def run(
 
     loaded, plan = plan_recipe(recipe, overrides, variables, variant, backend, steps)
     backend_of(backend_kind(plan.recipe.backend)).check_access()
-    if plan.served.kind == "hosted" and not yes:
-        _confirm_paid_run(plan)
+    if plan.served.kind == "hosted":
+        from recipe_runner.cli.confirm import confirm_paid_run
+
+        confirm_paid_run(loaded, plan, yes=yes)
 
     from recipe_runner.runs.execute import OnExisting, execute
 
@@ -54,15 +51,3 @@ def run(
     )
     for line in summary(outcome, plan, recipe):
         click.echo(line)
-
-
-def _confirm_paid_run(plan: Plan) -> None:
-    """Ask a person at a terminal; a script has said what it wants by starting the command."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return
-    from recipe_runner.planning.marked import main_model
-
-    what = main_model(plan.recipe) or "its stages' models"
-    question = f"{plan.recipe.name} uses {what} on hosted Tinker, for money."
-    if not click.confirm(f"{question} Start?", default=True):
-        raise UsageError("not started")

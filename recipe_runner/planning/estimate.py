@@ -86,10 +86,10 @@ class Estimate(BaseModel):
             trained.
         rollouts: sampled sequences of the training itself, evaluations not counted.
         tokens: by the model's name as it is billed; empty where the steps are not known.
-        usd: for the tokens; none where a model that is used has no price in the snapshot, or where
-            the backend is not paid for by tokens.
-        usd_known: for the tokens of the models that have a price; none where `usd` is the whole, or
-            the backend is not paid for by tokens.
+        usd: for the tokens; none where a model that is used has no price in the snapshot, where
+            something is left out of the sums, or where the backend is not paid for by tokens.
+        usd_known: for the tokens that are counted and have a price; none where `usd` is the whole,
+            or the backend is not paid for by tokens.
         unpriced: the models without a price.
         prices_of: the dates of the prices used.
         stale: the models whose prices were read before a later change of prices.
@@ -98,6 +98,8 @@ class Estimate(BaseModel):
         storage_usd_per_month: for those that stay; none where the backend charges nothing.
         charge: what the backend charges, in words.
         assumptions: each thing taken for granted, in a sentence.
+        uncounted: what the sums leave out, for nothing is known of it.
+        data_steps: steps that the data gives, where it could be looked at.
         stages: a pipeline's, by name, each alone.
     """
 
@@ -116,6 +118,8 @@ class Estimate(BaseModel):
     stale: list[str] = []
     kept_gb: float | None = None
     charge: str = ""
+    uncounted: list[str] = []
+    data_steps: int | None = None
     stages: dict[str, Estimate] = {}
 
     @property

@@ -30,15 +30,21 @@ def estimate(plan: Plan, lengths: Mapping[str, Lengths]) -> Estimate:
             its name. A stage that is not there reads what an earlier one writes.
     """
     if not plan.stages:
-        return _of_one(plan, lengths.get("") or assumed(plan, "they were not measured"))
+        return _of_one(plan, lengths.get("") or _unmeasured(plan))
     known: dict[str, Lengths] = {}
     for name, stage in plan.stages.items():
-        if reads_a_stage(stage) is not None:
+        if reads_a_stage(stage):
             known[name] = lengths_of_output(stage, plan.stages, known)
         else:
-            known[name] = lengths.get(name) or assumed(stage, "they were not measured")
+            known[name] = lengths.get(name) or _unmeasured(stage)
     stages = {name: _of_one(stage, known[name]) for name, stage in plan.stages.items()}
     return total(stages.values()).model_copy(update={"stages": stages})
+
+
+def _unmeasured(plan: Plan) -> Lengths:
+    if plan.recipe.method == "eval":  # all that it has are evaluators
+        return Lengths(texts=[])
+    return assumed(plan, "they were not measured")
 
 
 def total(estimates: Iterable[Estimate]) -> Estimate:
@@ -68,6 +74,7 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
         storage_usd_per_month=_total([one.storage_usd_per_month for one in each]),
         charge=next((one.charge for one in each), ""),
         assumptions=_distinct(said for one in each for said in one.assumptions),
+        uncounted=_distinct(what for one in each for what in one.uncounted),
     )
 
 
@@ -89,6 +96,8 @@ def _of_one(plan: Plan, lengths: Lengths) -> Estimate:
         storage_usd_per_month=round(stored.kept * monthly, 4) if stored and paid else None,
         charge=CHARGES[kind],
         assumptions=[*counted.assumptions, *([said] if said else [])],
+        uncounted=counted.uncounted,
+        data_steps=None if reads_a_stage(plan) else lengths.steps,
     )
 
 
@@ -102,7 +111,7 @@ def _priced(counted: Volume) -> dict[str, Any]:
     each = {name: _usd(name, tokens) for name, tokens in counted.tokens.items()}
     unpriced = [name for name, span in each.items() if span is None]
     sums = _sum([span for span in each.values() if span is not None])
-    whole = counted.steps is not None and not unpriced
+    whole = counted.steps is not None and not unpriced and not counted.uncounted
     used = [price for name, price in prices.items() if price and name not in unpriced]
     return {
         "usd": (sums or _NOTHING) if whole else None,

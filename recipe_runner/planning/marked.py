@@ -39,6 +39,11 @@ def data_files(recipe: BaseModel) -> list[Path]:
     return [Path(path) for path in paths if not path.startswith(STAGE)]
 
 
+def stage_outputs(recipe: BaseModel) -> list[str]:
+    """Return the names of the files that earlier stages of a pipeline have yet to write."""
+    return sorted({path for path in _marked(recipe, RecipePath) if path.startswith(STAGE)})
+
+
 def code_references(recipe: BaseModel) -> list[str]:
     """Return the `package.module:Name` values that the recipe names, each once, sorted."""
     return sorted(set(_marked(recipe, NamesCode)))

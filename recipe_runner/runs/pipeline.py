@@ -21,6 +21,7 @@ from recipe_runner.runs.attempt import (
 )
 from recipe_runner.runs.console import captured_output
 from recipe_runner.runs.directory import RunDirectory
+from recipe_runner.runs.estimates import record_estimate
 from recipe_runner.runs.survive import survive
 from recipe_runner.runs.training import connected, of_a_stage, resolve_checkpoint
 from schemas import parse_recipe
@@ -78,6 +79,7 @@ def _connected(plan: Plan, run: RunDirectory) -> Iterator[Connection]:
     with ExitStack() as stack:
         with captured_output(run.output_file):
             connection = stack.enter_context(connected(plan, run))
+            record_estimate(plan, run)
         yield connection
 
 

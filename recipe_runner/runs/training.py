@@ -15,6 +15,7 @@ from recipe_runner.runs import registry
 from recipe_runner.runs.console import captured_output
 from recipe_runner.runs.control import guarded
 from recipe_runner.runs.directory import RunDirectory
+from recipe_runner.runs.estimates import record_estimate
 from recipe_runner.runs.progress import Curve, watch
 from recipe_runner.runs.progress.status import Status
 from recipe_runner.runs.resume import Position
@@ -60,6 +61,7 @@ def train(
         target = _target(plan, run.path, connection.base_url, root, stages=run.path.parent)
         run.note(loaded={name: path for name, path in target.checkpoints.items() if path})
         job = compile_plan(plan, target)
+        record_estimate(plan, run)
         stack.enter_context(_rollouts_written(plan, run))
         stack.enter_context(_repeatable(plan))
         guard.run(job)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import tinker
 from tinker_cookbook import renderers
@@ -25,7 +26,7 @@ from tinker_cookbook.utils.logtree_formatters import ConversationFormatter
 
 from recipe_runner.envs.gem.continuing import as_continued
 from recipe_runner.envs.gem.prompts import render_prompt
-from recipe_runner.envs.gem.protocol import Opening, Turn
+from recipe_runner.envs.gem.protocol import Move, Opening, Turn
 from recipe_runner.envs.gem.workers import EpisodeError, EpisodeTimeout, shared_pool
 
 
@@ -121,6 +122,16 @@ class GemEnv(Env):
         if self._max_turns is not None and self._turns >= self._max_turns:
             return self._end(turn.reward, {}, StopReason.MAX_TURNS)
         return self._go_on(message, turn)
+
+    async def rehearse(self) -> Move | None:
+        """Return a valid move for the turn that is on, None where the game cannot draw one.
+
+        Its limit of turns is the recipe's where that is lower.
+        """
+        move = await shared_pool().rehearse(self._state)
+        if move is None or self._max_turns is None:
+            return move
+        return replace(move, max_turns=min(move.max_turns or self._max_turns, self._max_turns))
 
     def _reason_of(self, turn: Turn) -> StopReason:
         # GEM reports single turns as truncated as well as terminated.

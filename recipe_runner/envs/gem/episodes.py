@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import pickle
 import random
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
@@ -22,7 +23,7 @@ from gem.utils.math_grader import boxed_reward_fn
 from gem.utils.parsing import extract_last_boxed_answer
 from gem.wrappers.observation_wrapper import ObservationWrapper
 
-from recipe_runner.envs.gem.protocol import Answer, EnvSpec, Opening, ProblemEpisode, Turn
+from recipe_runner.envs.gem.protocol import Answer, EnvSpec, Move, Opening, ProblemEpisode, Turn
 from recipe_runner.envs.gem.tools import SingleTurn, with_tool
 from recipe_runner.envs.gem.wrappers import PROMPTS, prompt_of, tool_of
 
@@ -148,6 +149,20 @@ def _play(episode: _EnvEpisode, reply: str) -> Turn:
     )
 
 
+def rehearse(state: bytes) -> Move | None:
+    """Return a valid move, the same for the same state; None where none can be drawn."""
+    episode = pickle.loads(state)
+    if not isinstance(episode, _EnvEpisode):
+        return None
+    _seed_global(zlib.crc32(state))
+    game = episode.env.unwrapped
+    try:
+        reply = str(game.sample_random_action())
+    except NotImplementedError:
+        return None
+    return Move(reply, getattr(game, "max_turns", None))
+
+
 def _save(env: Any) -> bytes:
     return pickle.dumps(_EnvEpisode(env, random.getstate(), np.random.get_state()))
 
@@ -161,4 +176,5 @@ JOBS: dict[str, Callable[..., Any]] = {
     "start": start,
     "start_problem": start_problem,
     "step": step,
+    "rehearse": rehearse,
 }

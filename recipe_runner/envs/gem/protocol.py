@@ -82,10 +82,22 @@ class Turn:
 
 
 @dataclass(frozen=True)
+class Move:
+    """A valid move, drawn at random.
+
+    Attributes:
+        max_turns: the game's own limit on the turns of an episode; None: it has none.
+    """
+
+    reply: str
+    max_turns: int | None
+
+
+@dataclass(frozen=True)
 class Job:
     """One call of a worker; `cpu_seconds` is how much processor time it may use."""
 
-    name: Literal["start", "start_problem", "step"]
+    name: Literal["start", "start_problem", "step", "rehearse"]
     arguments: tuple[Any, ...]
     cpu_seconds: float
 

@@ -16,7 +16,7 @@ from multiprocessing.connection import Pipe
 from typing import Any
 
 from recipe_runner.envs import EnvironmentUnavailable
-from recipe_runner.envs.gem.protocol import Answer, EnvSpec, Failure, Job, Opening, Turn
+from recipe_runner.envs.gem.protocol import Answer, EnvSpec, Failure, Job, Move, Opening, Turn
 
 START_CPU_SECONDS = 30.0
 """For a reset. Half a second is slow, but some of Sokoban's 8×8 rooms take minutes to find."""
@@ -149,6 +149,10 @@ class WorkerPool:
 
     async def step(self, state: bytes, reply: str) -> Turn:
         return await self._call(Job("step", (state, reply), STEP_CPU_SECONDS))
+
+    async def rehearse(self, state: bytes) -> Move | None:
+        """Return a valid move, None where the environment cannot draw one."""
+        return await self._call(Job("rehearse", (state,), STEP_CPU_SECONDS))
 
     async def _call(self, job: Job) -> Any:
         loop = asyncio.get_running_loop()

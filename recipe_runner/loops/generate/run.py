@@ -111,7 +111,7 @@ async def _answer_one(
     prompt: Prompt,
 ) -> tuple[Answered, tuple[list[int], list[list[int]]]]:
     """Return what goes on record, and the tokens of the prompt and of each reply."""
-    tokens = renderer.build_generation_prompt(_asked(config, prompt))
+    tokens = renderer.build_generation_prompt(asked(config, prompt))
     parameters = tinker.SamplingParams(
         max_tokens=config.max_tokens,
         temperature=config.temperature,
@@ -128,7 +128,7 @@ async def _answer_one(
     return Answered(index, tokens.length, replies), (tokens.to_ints(), sampled)
 
 
-def _asked(config: Config, prompt: Prompt) -> list[Message]:
+def asked(config: Config, prompt: Prompt) -> list[Message]:
     """Return what the model is asked: the prompt in its template, behind the system prompt."""
     *before, last = prompt.messages
     content = fill_in(config.prompt_template, prompt=get_text_content(last))

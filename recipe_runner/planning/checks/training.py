@@ -1,4 +1,4 @@
-"""What every method that trains has: the learning rate, and evaluation."""
+"""What every method that trains has: the learning rate, evaluation, steps against the data."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from recipe_runner.catalog import models
 from recipe_runner.language import Diagnostic, LoadedRecipe
 from recipe_runner.planning.checks.effects import no_effect
 from recipe_runner.planning.checks.evaluators import check_distinct, check_evaluators
+from recipe_runner.planning.checks.rows import steps_of_files
+from recipe_runner.planning.checks.steps import check_steps
 from recipe_runner.planning.checks.test_sets import has_test_set, test_set_key
 from schemas.common import TrainingKeys
 from schemas.run_settings import EvalSettings
@@ -17,9 +19,10 @@ _WITH_ROLLOUTS = ("rl", "reinforce")
 
 
 def check_training(loaded: LoadedRecipe, recipe: TrainingKeys) -> Iterator[Diagnostic]:
-    """Yield what is wrong with the learning rate and with the evaluation."""
+    """Yield what is wrong with the learning rate, the evaluation, and steps beyond the data."""
     yield from _check_learning_rate(loaded, recipe)
     yield from _check_evaluation(loaded, recipe)
+    yield from check_steps(loaded, steps_of_files(loaded.recipe))
     method = loaded.recipe.method
     if "rollouts" in recipe.logging.model_fields_set and method not in _WITH_ROLLOUTS:
         reason = f"{method} writes no rollouts"

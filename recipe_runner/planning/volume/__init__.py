@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from recipe_runner.planning.estimate import CASES, Case, TokenEstimate
 from recipe_runner.planning.plan import Plan
 from recipe_runner.planning.tokens import Tokens
-from recipe_runner.planning.volume.lengths import Lengths
+from recipe_runner.planning.volume.lengths import NOT_COUNTED, Lengths
 from recipe_runner.planning.volume.tally import Tally
 from schemas.common import TrainingKeys
 from schemas.generate import GenerateRecipe
@@ -40,6 +40,7 @@ class Volume(BaseModel):
         rollouts: sampled sequences of the training itself.
         tokens: by model; empty where the steps are not known.
         assumptions: each thing taken for granted, in a sentence.
+        uncounted: what the sums leave out, for nothing is known of it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,6 +49,7 @@ class Volume(BaseModel):
     rollouts: int
     tokens: dict[str, TokenEstimate]
     assumptions: list[str]
+    uncounted: list[str]
 
 
 class _MethodModule(Protocol):
@@ -61,18 +63,21 @@ class _MethodModule(Protocol):
 def volume(plan: Plan, lengths: Lengths) -> Volume:
     """Return what one plan takes; a pipeline's stages are plans of their own."""
     method = cast(_MethodModule, importlib.import_module(METHODS[plan.recipe.method]))
-    said = [*lengths.assumptions, *method.assumptions(plan, lengths)]
+    sentences = [*lengths.assumptions, *method.assumptions(plan, lengths)]
+    said = [each for each in sentences if not each.startswith(NOT_COUNTED)]
+    left_out = [each.removeprefix(NOT_COUNTED) for each in sentences if each not in said]
     steps = steps_of(plan, lengths)
     if not _is_countable(plan, lengths, steps):
         one = _per_step(method, plan, lengths)
         said.append(f"how much data there is is not known, so nothing is summed{one}")
-        return Volume(steps=None, rollouts=0, tokens={}, assumptions=said)
+        return Volume(steps=None, rollouts=0, tokens={}, assumptions=said, uncounted=left_out)
     counted = steps or 0
     return Volume(
         steps=counted,
         rollouts=method.rollouts(plan, lengths, counted),
         tokens=_tokens(method, plan, lengths, counted),
         assumptions=said,
+        uncounted=left_out,
     )
 
 

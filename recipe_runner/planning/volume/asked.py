@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recipe_runner.planning.estimate import Span
-from recipe_runner.planning.volume.lengths import Lengths
+from recipe_runner.planning.volume.lengths import NOT_COUNTED, Lengths
 from recipe_runner.planning.volume.replies import Episodes
 from recipe_runner.planning.volume.spans import exactly
 from recipe_runner.planning.volume.tally import Tally
@@ -55,11 +55,11 @@ def comparisons_of_a_group(env: PreferenceEnv, group_size: int) -> int:
 def asked_assumptions(env: Env) -> list[str]:
     """Return what is taken for granted of the models that an environment asks."""
     if isinstance(env, VerifiersEnv):
-        return ["not counted: models that the verifiers environment asks itself"]
+        return [f"{NOT_COUNTED}models that the verifiers environment asks itself"]
     if isinstance(env, CustomEnv):
-        return ["not counted: models that the environment of your own asks"]
+        return [f"{NOT_COUNTED}models that the environment of your own asks"]
     if isinstance(env, PreferenceEnv) and isinstance(env.judge, CustomJudge):
-        return ["not counted: models that the judge of your own asks"]
+        return [f"{NOT_COUNTED}models that the judge of your own asks"]
     if isinstance(env, MultiplayerEnv) and env.answerer is not None:
         return [f"{env.answerer.model} answers once a turn, and reads the question alone"]
     if isinstance(env, RubricEnv):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from recipe_runner.planning.estimate import Span
+from recipe_runner.planning.volume.lengths import NOT_COUNTED
 from recipe_runner.planning.volume.spans import between
 from recipe_runner.planning.volume.tally import Tally
 from schemas.evaluators import BenchmarkEvaluator, CustomEvaluator, Evaluator, InspectEvaluator
@@ -59,7 +60,7 @@ def evaluator_assumptions(evaluators: Sequence[Evaluator]) -> Iterator[str]:
         )
     for each in evaluators:
         if _samples(each) is None:
-            yield f"not counted: {_name(each)}, {_why(each)}"
+            yield f"{NOT_COUNTED}{_name(each)}, {_why(each)}"
 
 
 def _samples(evaluator: Evaluator) -> int | None:

@@ -7,6 +7,12 @@ from pydantic import BaseModel, ConfigDict
 from recipe_runner.planning.estimate import Span
 from recipe_runner.planning.plan import Plan
 from recipe_runner.planning.volume.spans import between, exactly
+from recipe_runner.planning.volume.turns import assumed_turns
+from schemas.distill import DistillRecipe, teachers_of
+from schemas.env import GemEnv, PreferenceEnv
+
+# How a sentence starts that says what the sums leave out.
+NOT_COUNTED = "not counted: "
 
 # Where nothing could be measured: from a bare question to a long document.
 PROMPT = Span(low=20, expected=200, high=4_000)
@@ -66,17 +72,51 @@ class Lengths(BaseModel):
     assumptions: list[str] = []
 
 
-def assumed(plan: Plan, reason: str, num_texts: int = 1) -> Lengths:
+def assumed(plan: Plan, reason: str) -> Lengths:
     """Return lengths for data of which nothing could be measured."""
-    longest = getattr(plan.recipe, "max_length", None)
-    if longest is None or plan.recipe.method == "sdft":
-        texts = Texts(text=PROMPT, teacher=TEXT if plan.recipe.method == "sdft" else None)
-        what, span = "a prompt", PROMPT
-    else:
-        span = between(min(TEXT.low, longest), TEXT.expected, longest)
-        texts, what = Texts(text=span), "a text"
-    said = (
-        f"the lengths of the data are not known ({reason}): {what} is taken to have "
-        f"{span.low:,.0f} to {span.high:,.0f} tokens, {span.expected:,.0f} expected"
+    recipe = plan.recipe
+    longest: int | None = None if _asks(plan) else getattr(recipe, "max_length", None)
+    trained = longest is not None
+    span = PROMPT if longest is None else between(min(TEXT.low, longest), TEXT.expected, longest)
+    texts = Texts(
+        text=span,
+        teacher=TEXT if recipe.method == "sdft" else None,
+        held_out=known_held_out(plan) or 0,
+        held_out_text=span,
     )
-    return Lengths(texts=[texts] * num_texts, assumptions=[said])
+    said = (
+        f"the lengths of the data are not known ({reason}): {'a text' if trained else 'a prompt'} "
+        f"is taken to have {span.low:,.0f} to {span.high:,.0f} tokens, {span.expected:,.0f} "
+        "expected"
+    )
+    count = len(teachers_of(recipe)) if isinstance(recipe, DistillRecipe) else 1
+    lengths = Lengths(texts=[texts] * count, assumptions=[said])
+    env = getattr(recipe, "env", None)
+    if env is None:
+        return lengths
+    turns = assumed_turns(env)
+    return lengths.model_copy(
+        update={
+            "turns": turns.replies,
+            "observation": turns.observation,
+            "rewritten": turns.rewritten,
+            "assumptions": [said, *([turns.said] if turns.said else [])],
+        }
+    )
+
+
+def known_held_out(plan: Plan) -> int | None:
+    """Return how many rows or episodes the recipe itself says are held out; None: it does not."""
+    env, data = getattr(plan.recipe, "env", None), getattr(plan.recipe, "data", None)
+    if isinstance(env, GemEnv):
+        return env.eval.size if env.eval else 0
+    if isinstance(env, PreferenceEnv):
+        return env.eval_size
+    return getattr(data, "test_size", None) if env is None else None
+
+
+def _asks(plan: Plan) -> bool:
+    """Whether the data are prompts, though the recipe has a length that texts are cut off at."""
+    recipe = plan.recipe
+    on_policy = isinstance(recipe, DistillRecipe) and recipe.mode == "on_policy"
+    return recipe.method == "sdft" or on_policy

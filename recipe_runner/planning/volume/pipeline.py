@@ -1,48 +1,46 @@
-"""What a pipeline's stage reads of what an earlier one writes, before it is written."""
+"""What a pipeline's stage reads of what earlier ones write, before it is written."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from recipe_runner.planning.estimate import Span
+from recipe_runner.planning.marked import stage_outputs
 from recipe_runner.planning.plan import Plan
 from recipe_runner.planning.volume.generate import num_prompts
-from recipe_runner.planning.volume.lengths import Lengths, Texts, assumed
+from recipe_runner.planning.volume.lengths import Lengths, Texts, assumed, known_held_out
 from recipe_runner.planning.volume.replies import reply_span
 from recipe_runner.planning.volume.spans import at_most
-from schemas.base import STAGE, stage_output
+from schemas.base import stage_output
 from schemas.common import TrainingKeys
-from schemas.data import PromptsData
+from schemas.data import ComparisonsData, ConversationsData, PromptsData
 from schemas.generate import GenerateRecipe
 
 
-def reads_a_stage(plan: Plan) -> str | None:
-    """Return what a stage reads of an earlier one, by the name that stands for it until then."""
-    path = getattr(getattr(plan.recipe, "data", None), "path", None)
-    return path if isinstance(path, str) and path.startswith(STAGE) else None
+def reads_a_stage(plan: Plan) -> bool:
+    """Whether a stage's data is yet to be written by an earlier one."""
+    return bool(stage_outputs(plan.recipe))
 
 
 def lengths_of_output(
     plan: Plan, stages: Mapping[str, Plan], measured: Mapping[str, Lengths]
 ) -> Lengths:
-    """Return the lengths of data that an earlier stage generates.
+    """Return the lengths of a stage's data, of which earlier stages generate at least a part.
 
     Args:
         stages: a pipeline's.
         measured: those of the stages before this one.
     """
-    path = reads_a_stage(plan)
-    name = next((name for name in stages if stage_output(name) == path), None)
-    writer = stages[name].recipe if name is not None else None
-    if name is None or name not in measured or not isinstance(writer, GenerateRecipe):
-        return assumed(plan, f"{path} is not written yet")
+    writer = _writer(plan, stages, measured)
+    if writer is None:
+        return assumed(plan, f"{', '.join(stage_outputs(plan.recipe))} is not written yet")
+    name, recipe = writer
     source = measured[name]
-    text = _written(plan, source, writer)
-    rows = _rows(writer, source)
+    text, rows = _text(plan, source, recipe), _rows(plan, source, recipe)
     return Lengths(
         rows=rows,
         steps=None if rows is None else _steps(plan, rows),
-        texts=[Texts(text=text, held_out=_held_out(plan), held_out_text=text)],
+        texts=[Texts(text=text, held_out=known_held_out(plan) or 0, held_out_text=text)],
         assumptions=[
             f"what stage {name} writes is not there yet: a row is taken to be a prompt of its data "
             "and a reply, and every reply to be kept"
@@ -50,23 +48,45 @@ def lengths_of_output(
     )
 
 
-def _written(plan: Plan, source: Lengths, writer: GenerateRecipe) -> Span:
+def _writer(
+    plan: Plan, stages: Mapping[str, Plan], measured: Mapping[str, Lengths]
+) -> tuple[str, GenerateRecipe] | None:
+    """Return the stage that writes all of the data or one side of its pairs, None where none does.
+
+    One that writes a part of a mixture says nothing of the others.
+    """
+    if not isinstance(
+        getattr(plan.recipe, "data", None), ConversationsData | PromptsData | ComparisonsData
+    ):
+        return None
+    outputs = stage_outputs(plan.recipe)
+    for name, stage in stages.items():
+        if outputs[0] == stage_output(name) and name in measured:
+            return (name, stage.recipe) if isinstance(stage.recipe, GenerateRecipe) else None
+    return None
+
+
+def _text(plan: Plan, source: Lengths, writer: GenerateRecipe) -> Span:
+    data = getattr(plan.recipe, "data", None)
     # The system prompt and the template are read by the writer and not written out.
     prompt = source.texts[0].text
     text = Span(low=1, expected=prompt.expected, high=prompt.high)
-    if not isinstance(getattr(plan.recipe, "data", None), PromptsData):
-        text = text + reply_span(writer.sampling.max_tokens, source)
+    reply = reply_span(writer.sampling.max_tokens, source)
+    if isinstance(data, ConversationsData):
+        text = text + reply
+    if isinstance(data, ComparisonsData):
+        # Both replies with their prompt, whether as two texts or in one.
+        text = text + text + reply + reply
     longest = getattr(plan.recipe, "max_length", None)
     return text if longest is None else at_most(text, longest)
 
 
-def _rows(writer: GenerateRecipe, source: Lengths) -> int | None:
+def _rows(plan: Plan, source: Lengths, writer: GenerateRecipe) -> int | None:
+    """Return the rows; of pairs with another file none are known, for they go by their prompts."""
     prompts = num_prompts(writer, source)
-    return None if prompts is None else prompts * writer.samples_per_prompt
-
-
-def _held_out(plan: Plan) -> int:
-    return int(getattr(getattr(plan.recipe, "data", None), "test_size", 0))
+    if prompts is None or isinstance(getattr(plan.recipe, "data", None), ComparisonsData):
+        return None
+    return prompts * writer.samples_per_prompt
 
 
 def _steps(plan: Plan, rows: int) -> int | None:
@@ -75,4 +95,4 @@ def _steps(plan: Plan, rows: int) -> int | None:
     if batch_size is None or not isinstance(plan.recipe, TrainingKeys):
         return None
     epochs = getattr(plan.recipe, "epochs", 1)
-    return int(max(rows - _held_out(plan), 0) // batch_size * epochs)
+    return int(max(rows - (known_held_out(plan) or 0), 0) // batch_size * epochs)

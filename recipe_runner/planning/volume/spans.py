@@ -26,11 +26,14 @@ def between(low: float, expected: float, high: float) -> Span:
 def mean_of(values: Sequence[float], *, all_of_them: bool) -> Span:
     """Return the mean of what was measured, exact where that is everything there is.
 
-    Otherwise low and high are three standard errors away, and within what was seen.
+    Otherwise low and high are three standard errors away, and within what was seen; of one value,
+    half and twice it.
     """
     mean = statistics.fmean(values)
-    if all_of_them or len(values) < 2:
+    if all_of_them:
         return exactly(mean)
+    if len(values) == 1:
+        return Span(low=mean / 2, expected=mean, high=mean * 2)
     error = _ERRORS * statistics.stdev(values) / math.sqrt(len(values))
     return Span(
         low=max(min(values), mean - error), expected=mean, high=min(max(values), mean + error)

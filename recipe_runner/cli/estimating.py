@@ -1,0 +1,80 @@
+"""Estimates for the commands on one recipe, with what they find wrong as diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from recipe_runner.planning.estimate import Estimate
+
+if TYPE_CHECKING:
+    from recipe_runner.language import LoadedRecipe
+    from recipe_runner.planning.plan import Plan
+
+
+@dataclass(frozen=True)
+class Estimated:
+    """What a command line asks about.
+
+    Attributes:
+        plan: the estimate of the plan.
+        variants: of each variant, where the recipe has some and none is chosen.
+    """
+
+    plan: Estimate
+    variants: Mapping[str, Estimate] = field(default_factory=dict)
+
+    @property
+    def all_variants(self) -> Estimate:
+        from recipe_runner.planning.estimating import total
+
+        return total(self.variants.values())
+
+
+def estimated(
+    loaded: LoadedRecipe, plan: Plan, overrides: tuple[str, ...], variables: tuple[str, ...]
+) -> Estimated:
+    """Measure a plan's data, and that of the recipe's variants where none was chosen.
+
+    Raises:
+        RecipeError: if the data ends before the steps do.
+    """
+    variants: dict[str, Plan] = {}
+    if loaded.variants and plan.variant is None:
+        from recipe_runner.sweeps.variants import load_variants
+
+        found, _ = load_variants(loaded.path, overrides=overrides, variables=variables)
+        variants = {each.name: each.plan for each in found}
+    own, *others = _estimates([plan, *variants.values()])
+    _refuse_short_data(loaded, own)
+    return Estimated(own, dict(zip(variants, others, strict=True)))
+
+
+def estimated_plan(loaded: LoadedRecipe, plan: Plan) -> Estimate:
+    """Measure a plan's data.
+
+    Raises:
+        RecipeError: if the data ends before the steps do.
+    """
+    (own,) = _estimates([plan])
+    _refuse_short_data(loaded, own)
+    return own
+
+
+def _estimates(plans: list[Plan]) -> list[Estimate]:
+    from recipe_runner.runs.estimates import estimates_of
+
+    return estimates_of(plans)
+
+
+def _refuse_short_data(loaded: LoadedRecipe, estimate: Estimate) -> None:
+    """Raise RecipeError where the data, which was looked at, ends before the steps do."""
+    from recipe_runner.language import RecipeError
+    from recipe_runner.planning.checks.steps import check_steps
+
+    found = [*check_steps(loaded, estimate.data_steps)]
+    for name, stage in estimate.stages.items():
+        found += check_steps(loaded.stages[name], stage.data_steps)
+    if found:
+        raise RecipeError(found)
