@@ -161,6 +161,7 @@ class _Loader:
             return
         self._require_one_backend(source.tree, overrides, report)
         settings = merge(overrides, self._shared(method), starts_over=starts_over)
+        self._take_out_what_the_pipeline_leaves(settings)
         recipe = stage.get("recipe")
         is_file = recipe is not None and isinstance(recipe.value, str)
         parts = make_parts(
@@ -191,17 +192,25 @@ class _Loader:
         """Return what the pipeline says for each of its stages."""
         entries = dict(self._tree.mapping or {})
         shared = {key: entries[key] for key in _SHARED if key in entries}
-        place = self._tree.place
-        shared.setdefault("backend", Entry(place, Node("tinker", place)))
-        directory = Entry(place, Node("runs", place))
-        logging = shared.get("logging", Entry(place, Node({}, place)))
-        if logging.node.mapping is not None:
-            keys = {"dir": directory, **logging.node.mapping}
-            shared["logging"] = Entry(logging.key_place, Node(keys, logging.node.place))
         model = METHODS.get(str(method.value)) if method is not None else None
         if model is not None and "steps" not in model.model_fields:
             shared.pop("steps", None)
-        return Node(shared, place)
+        return Node(shared, self._tree.place)
+
+    def _take_out_what_the_pipeline_leaves(self, settings: Node) -> None:
+        """Have a stage's `backend` and `logging.dir` be the default where the pipeline's are."""
+        place = settings.place
+        nothing = Entry(place, Node(None, place))
+        entries = settings.mapping
+        assert entries is not None
+        if self._tree.get("backend") is None:
+            entries["backend"] = nothing
+        logging = self._tree.get("logging")
+        if logging is None or (logging.mapping is not None and logging.get("dir") is None):
+            own = entries.get("logging", Entry(place, Node({}, place)))
+            if own.node.mapping is not None:
+                keys = {**own.node.mapping, "dir": nothing}
+                entries["logging"] = Entry(own.key_place, Node(keys, own.node.place))
 
     def _require_one_backend(self, tree: Node, overrides: Node, report: Report) -> None:
         wanted = overrides.get("backend") or tree.get("backend")

@@ -52,3 +52,11 @@ def test_a_pipelines_stages_have_theirs(
     stages = {key.split(".")[1] for key in found if key.startswith("stages.")}
     assert len(stages) == 2
     assert all(place != "" for _, place in found.values())
+    for stage in stages:
+        assert found[f"stages.{stage}.backend"] == ('"tinker"', "default")
+        assert found[f"stages.{stage}.logging.dir"] == ('"runs"', "default")
+    given = ("--set", "backend=local", "--set", "logging.dir=elsewhere")
+    found = origins(capsys, "recipes/prompt_distillation.yaml", *given)
+    for stage in stages:
+        assert found[f"stages.{stage}.backend"] == ('"local"', "--set")
+        assert found[f"stages.{stage}.logging.dir"] == ('"elsewhere"', "--set")
