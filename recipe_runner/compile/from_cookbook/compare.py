@@ -32,9 +32,9 @@ class Difference:
         return Lost(self.field, self.original, self.why)
 
 
-def differences(draft: Draft, original: Original, job: Job) -> list[Difference]:
+def differences(draft: Draft, original: Original, compiled: Tree) -> list[Difference]:
     """Return the fields that differ, but for those that mean the same."""
-    ours = leaves(compiled_tree(job))
+    ours = leaves(compiled)
     theirs = leaves(original.config) if draft.expected is None else draft.expected
     fields = ours.keys() | theirs.keys() if draft.expected is None else theirs.keys()
     named = {} if run_name(original.config) else {"wandb_name": "the recipe's name"}

@@ -17,6 +17,7 @@ _CHANGED = {
     "kl_reference_config": "the original has none, and the Cookbook refuses a penalty without "
     "one; here it is the base model",
     "rollout_error_tolerance": "a recipe keeps the model's default",
+    "rollout_json_export": "`logging.rollouts: 0` writes none, and without it all are written",
 }
 
 # The last stage of the Cookbook's RLHF makes its evaluator in a local function, of so many

@@ -48,7 +48,7 @@ def _data(builder: Tree, lost: list[Lost]) -> Tree:
         return {"kind": "huggingface", "dataset": "sciknoweval", "config": builder["domain"]}
     if builder["data_path"] is not None:
         why = "a recipe reads ToolAlpaca from the hub; a JSONL file of your own is `kind: prompts`"
-        lost.append(Lost("toolalpaca_data_path", builder["data_path"], why))
+        lost.append(Lost(f"{DATA}.data_path", builder["data_path"], why))
     return {"kind": "huggingface", "dataset": "toolalpaca"}
 
 

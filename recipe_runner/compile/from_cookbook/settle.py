@@ -10,13 +10,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from recipe_runner.compile.from_cookbook.compare import Difference, differences
+from recipe_runner.compile.from_cookbook.compare import Difference, compiled_tree, differences
 from recipe_runner.compile.from_cookbook.draft import DataFile, Draft, Lost, Tree
 from recipe_runner.compile.from_cookbook.original import Original
 from recipe_runner.compile.from_cookbook.text import without_nothing, yaml_lines
 from recipe_runner.compile.job import Job, Target, compile_plan
 from recipe_runner.errors import UsageError
 from recipe_runner.language import Diagnostic, LoadedRecipe, RecipeError
+from recipe_runner.language.files import shown
 from recipe_runner.planning.checks import load_and_check
 from recipe_runner.planning.plan import Plan, Served
 from recipe_runner.planning.resolve import make_plan
@@ -26,10 +27,14 @@ from schemas.recipe import METHODS, parse_recipe
 # Key of a recipe -> field of the Cookbook's, where a check says that it would have no effect.
 _FIELDS = {
     "eval.every": "eval_every",
+    "steps": "max_steps",
     "checkpoint.rolling_every": "rolling_save_every",
     "checkpoint.ttl_days": "ttl_seconds",
 }
 _NO_EFFECT = "no-effect"
+_DATA_LENGTH = "data-length"
+# Bytes of a file in place of a missing one.
+_UNCOUNTED = 64 * 1024**2 + 1
 _PIPELINE = "pipeline"
 
 
@@ -63,7 +68,9 @@ def settle(name: str, drafts: Mapping[str, Draft], originals: Mapping[str, Origi
         for stage, plan in _plans(loaded).items():
             job = compile_plan(plan, _target(plan))
             settled.jobs[stage] = job
-            found = differences(drafts[stage], files.placed_original(originals[stage]), job)
+            original, compiled = originals[stage], files.placed_compiled(compiled_tree(job))
+            placed = replace(original, config=files.placed_config(original.config))
+            found = differences(drafts[stage], placed, compiled)
             settled.lost += drafts[stage].lost
             _note(settled, stage, found)
         settled.tree = files.named(settled.tree)
@@ -102,7 +109,7 @@ def _checked(settled: Settled, directory: Path) -> LoadedRecipe:
             loaded, _ = load_and_check(file)
         except RecipeError as error:
             wrong = [each for each in error.diagnostics if each.severity == "error"]
-            if any(each.code != _NO_EFFECT for each in wrong):
+            if not all(map(_can_go, wrong)):
                 raise UsageError(_refused(wrong)) from error
             for each in wrong:
                 settled.lost.append(_taken_out(settled.tree, each))
@@ -114,9 +121,16 @@ def _refused(diagnostics: list[Diagnostic]) -> str:
     lines = [
         f"  {d.path}: {d.message}" + (f" ({d.hint})" if d.hint else "")
         for d in diagnostics
-        if d.code != _NO_EFFECT
+        if not _can_go(d)
     ]
     return "\n".join(["this configuration cannot be written as a recipe:", *lines])
+
+
+def _can_go(diagnostic: Diagnostic) -> bool:
+    """Whether a run is the same without the key: one without effect, or steps beyond the data."""
+    key = diagnostic.path.rpartition(".")[2]
+    beyond = diagnostic.code == _DATA_LENGTH and key == "steps"
+    return diagnostic.code == _NO_EFFECT or beyond
 
 
 def _taken_out(tree: Tree, diagnostic: Diagnostic) -> Lost:
@@ -130,7 +144,7 @@ def _taken_out(tree: Tree, diagnostic: Diagnostic) -> Lost:
         del sections[-1][above.pop()]
     own = ".".join(diagnostic.path.split(".")[3:] if "stages" in tree else [*above, key])
     own = own if "stages" in tree else diagnostic.path
-    reason = diagnostic.message.partition(" has no effect: ")[2]
+    reason = diagnostic.message.rpartition(" has no effect: ")[2]
     return Lost(_FIELDS.get(own, own), value, reason)
 
 
@@ -165,23 +179,36 @@ def templated(tree: Any) -> Any:
 
 
 class _Files:
-    """Empty files in the place of those that a recipe names, which need not be there."""
+    """Where the data files of a recipe are, which need not be there yet.
+
+    In the place of a missing one is an empty file of a size that no check counts the lines of.
+    """
 
     def __init__(self, directory: Path, names: list[str]) -> None:
         self.directory = directory
-        self._places = {
-            name: str(directory / f"{index}{Path(name).suffix}") for index, name in enumerate(names)
-        }
-        for place in self._places.values():
-            Path(place).touch()
+        self._places = {name: self._place(name, index) for index, name in enumerate(names)}
+
+    def _place(self, name: str, index: int) -> str:
+        if Path(name).is_file():
+            return os.path.abspath(name)
+        place = self.directory / f"{index}{Path(name).suffix}"
+        place.touch()
+        os.truncate(place, _UNCOUNTED)
+        return str(place)
 
     def placed(self, tree: Tree) -> Tree:
         placed: Tree = _mapped(tree, self._places, DataFile)
         return placed
 
-    def placed_original(self, original: Original) -> Original:
-        config = _mapped(original.config, self._places, str)
-        return replace(original, config=config)
+    def placed_config(self, config: Tree) -> Tree:
+        placed: Tree = _mapped(config, self._places, str)
+        return placed
+
+    def placed_compiled(self, config: Tree) -> Tree:
+        """Return a configuration with absolute paths, where those of a recipe may be relative."""
+        shown_as = {shown(place): place for place in self._places.values()}
+        placed: Tree = _mapped(config, shown_as, str)
+        return placed
 
     def named(self, tree: Tree) -> Tree:
         """Return a tree with the names of the files again."""

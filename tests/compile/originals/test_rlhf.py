@@ -53,7 +53,7 @@ def stage(plan: Plan, name: str) -> Job:
     return compile_plan(plan.stages[name], target)
 
 
-def original(monkeypatch: pytest.MonkeyPatch, runs: Path, name: str) -> Any:
+def original(monkeypatch: pytest.MonkeyPatch, runs: Path, name: str, *arguments: str) -> Any:
     """Return the configuration that the original's pipeline gives to the loop of one stage."""
     monkeypatch.setenv("TINKER_COOKBOOK_RUNS_DIR", str(runs))
     for each, paths in LEFT.items():
@@ -62,7 +62,7 @@ def original(monkeypatch: pytest.MonkeyPatch, runs: Path, name: str) -> Any:
         record.write_text(json.dumps({"name": "final", **paths}) + "\n")
     chosen = [f"run_{each}={each == name}" for each in STAGES]
     module = "tinker_cookbook.recipes.preference.rlhf.rlhf_pipeline"
-    return original_config(monkeypatch, module, *chosen, loop=LOOPS[name])
+    return original_config(monkeypatch, module, *chosen, *arguments, loop=LOOPS[name])
 
 
 @pytest.mark.parametrize("name", STAGES)
