@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -50,23 +51,24 @@ def report(
 ) -> None:
     """Write curves, rollouts, plans and costs of RUNs to one HTML file that needs no network.
 
-    RUN is an id, the start of one, a recipe's name (its newest run) or a run's directory. Several
-    runs are drawn over each other.
+    RUN is an id, the start of one, a recipe's name (its newest run) or a run's directory; or the
+    directory of a sweep. Several runs are drawn over each other.
     """
-    from recipe_runner.runs.registry import find_run
+    from recipe_runner.reports.sweep import find_all
 
-    runs = list({run.path: run for run in (find_run(root, each) for each in references)}.values())
+    chosen = find_all(root, references)
     if serve:
         from recipe_runner.reports.server import serve as serve_report
 
-        serve_report(runs, rollouts=rollouts, port=port, ready=click.echo)
+        choose = partial(find_all, root, references)
+        serve_report(choose, rollouts=rollouts, port=port, ready=click.echo)
         return
     from recipe_runner.reports.assemble import assemble
     from recipe_runner.reports.output import check_writable, write
     from recipe_runner.reports.page import render
 
     check_writable(output)
-    data = assemble(runs, rollouts=rollouts)
+    data = assemble(chosen, rollouts=rollouts)
     page = render(data)
     write(page, output)
     for run in data["runs"]:

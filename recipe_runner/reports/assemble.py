@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recipe_runner.reports import columns, episodes
+from recipe_runner.reports import columns, episodes, sweep
 from recipe_runner.reports.blobs import Blobs
 from recipe_runner.reports.differences import differences
 from recipe_runner.reports.record import record_of
+from recipe_runner.reports.sweep import Chosen
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.manifest import now
 from recipe_runner.runs.progress.curve import WINDOW
@@ -27,7 +28,7 @@ class _Shown:
     stage: str | None = None
 
 
-def assemble(runs: Sequence[RunDirectory], *, rollouts: int, live: bool = False) -> dict[str, Any]:
+def assemble(chosen: Chosen, *, rollouts: int, live: bool = False) -> dict[str, Any]:
     """Return what a page shows.
 
     Args:
@@ -38,13 +39,15 @@ def assemble(runs: Sequence[RunDirectory], *, rollouts: int, live: bool = False)
         RunFailed: if a run has no readable record.
     """
     blobs = Blobs()
-    shown = _with_stages(runs)
-    of_runs = [_of_run(each, blobs, rollouts) for each in shown]
+    shown = _with_stages(chosen.runs)
+    limit = episodes.Limit(rollouts, episodes.MAX_BYTES // len(shown))
+    of_runs = [_of_run(each, blobs, limit) for each in shown]
     return {
         "format": FORMAT,
         "written": now(),
         "live": live,
         "runs": of_runs,
+        "sweeps": sweep.read(chosen.sweeps, [each.run for each in shown]),
         "differences": differences([each.run for each in shown]) if _comparable(shown) else [],
         "blobs": blobs.packed,
     }
@@ -64,7 +67,7 @@ def _comparable(shown: list[_Shown]) -> bool:
     return len(shown) > 1 and all(each.parent is None for each in shown)
 
 
-def _of_run(shown: _Shown, blobs: Blobs, rollouts: int) -> dict[str, Any]:
+def _of_run(shown: _Shown, blobs: Blobs, limit: episodes.Limit) -> dict[str, Any]:
     record = record_of(shown.run)
     metrics = columns.read_columns(shown.run.metrics_file)
     record["headline"] = _headline(record["headline"], metrics)
@@ -73,7 +76,7 @@ def _of_run(shown: _Shown, blobs: Blobs, rollouts: int) -> dict[str, Any]:
         "parent": shown.parent,
         "stage": shown.stage,
         "metrics": columns.pack(metrics, blobs),
-        "rollouts": episodes.pack(shown.run, blobs, rollouts),
+        "rollouts": episodes.pack(shown.run, blobs, limit),
     }
 
 

@@ -15,9 +15,8 @@ from recipe_runner.runs.rollouts import rollouts_file, whole_lines
 
 Record = dict[str, Any]
 
-DEFAULT_LIMIT = 5_000
 # Texts of a page together, before they are packed: a browser keeps the packed form.
-_MAX_BYTES = 64_000_000
+MAX_BYTES = 64_000_000
 _IN_A_PACK = 50
 _PREVIEW = 160
 _TRAIN = "train"
@@ -25,6 +24,14 @@ _TRAIN = "train"
 # How the Cookbook's benchmarks name who wrote a turn: what the model wrote was sampled.
 _SAMPLED = "assistant"
 _TRAJECTORIES = "trajectories.jsonl"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a run may take of a page: episodes, and bytes of them on disk."""
+
+    episodes: int
+    size: int
 
 
 @dataclass(frozen=True)
@@ -41,11 +48,11 @@ class _Line:
         return self.key[:3]
 
 
-def pack(run: RunDirectory, blobs: Blobs, limit: int = DEFAULT_LIMIT) -> Record | None:
+def pack(run: RunDirectory, blobs: Blobs, limit: Limit) -> Record | None:
     """Return a run's episodes as a page takes them; None where nothing was written.
 
     Args:
-        limit: episodes at most; whole groups are left out, evenly over the run, and counted.
+        limit: whole groups are left out, evenly over the run, and counted.
     """
     lines = _lines(run)
     if not lines:
@@ -116,24 +123,24 @@ def _benchmark_lines(path: Path) -> Iterator[_Line]:
             offset += len(line)
 
 
-def _chosen(lines: list[_Line], limit: int) -> list[_Line]:
+def _chosen(lines: list[_Line], limit: Limit) -> list[_Line]:
     """Leave whole groups out, evenly, until what is left is within the limits."""
     groups: dict[tuple[int, str, int], list[_Line]] = {}
     for line in lines:
         groups.setdefault(line.group, []).append(line)
     size = sum(line.size for line in lines)
-    share = min(1.0, limit / len(lines), _MAX_BYTES / max(1, size))
+    share = min(1.0, limit.episodes / len(lines), limit.size / max(1, size))
     if share == 1.0:
         return lines
-    wanted = max(1, math.floor(share * len(groups)))
+    wanted = math.floor(share * len(groups))
     every = list(groups.values())
     return [line for i in _evenly(len(every), wanted) for line in every[i]]
 
 
 def _evenly(count: int, wanted: int) -> list[int]:
     """Return `wanted` places of `count`, the first and the last among them."""
-    if wanted == 1:
-        return [count - 1]
+    if wanted < 2:
+        return [count - 1] * wanted
     return sorted({round(i * (count - 1) / (wanted - 1)) for i in range(wanted)})
 
 

@@ -12,7 +12,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,7 +21,9 @@ from pathlib import Path
 from recipe_runner.errors import RunnerError, UsageError
 from recipe_runner.reports.assemble import assemble
 from recipe_runner.reports.page import render
-from recipe_runner.runs.directory import RunDirectory
+from recipe_runner.reports.sweep import Chosen
+
+Choose = Callable[[], Chosen]
 
 HOST = "127.0.0.1"
 # Assembling may take this share of the time at most, so that a large run is not read all the time.
@@ -37,7 +39,7 @@ class _Latest:
         print: of the files' names, sizes and times.
     """
 
-    runs: Sequence[RunDirectory]
+    choose: Choose
     rollouts: int
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _print: str = ""
@@ -47,10 +49,11 @@ class _Latest:
     def data(self) -> tuple[str, bytes]:
         """Return a mark of the data's state, and the data as JSON."""
         with self._lock:
-            found = _fingerprint(self.runs)
+            chosen = self.choose()
+            found = _fingerprint(chosen)
             if not self._body or (found != self._print and time.monotonic() >= self._not_before):
                 began = time.monotonic()
-                fresh = assemble(self.runs, rollouts=self.rollouts, live=True)
+                fresh = assemble(self.runs, rollouts=self.rollouts, sweeps=self.sweeps, live=True)
                 self._body = json.dumps(fresh, allow_nan=False, separators=(",", ":")).encode()
                 self._print = found
                 now = time.monotonic()
@@ -58,22 +61,17 @@ class _Latest:
             return self._print, self._body
 
 
-def serve(
-    runs: Sequence[RunDirectory],
-    *,
-    rollouts: int,
-    port: int = 0,
-    ready: Callable[[str], None],
-) -> None:
+def serve(choose: Choose, *, rollouts: int, port: int = 0, ready: Callable[[str], None]) -> None:
     """Serve the page until Ctrl-C.
 
     Args:
+        choose: says what the page is about, again for newer data: a sweep begins runs as it goes.
         ready: is given the page's URL once it answers.
 
     Raises:
         UsageError: if the port is taken.
     """
-    with make_server(runs, rollouts=rollouts, port=port) as server:
+    with make_server(choose, rollouts=rollouts, port=port) as server:
         ready(f"http://{HOST}:{server.port}/")
         try:
             server.serve_forever(poll_interval=0.2)
@@ -81,10 +79,10 @@ def serve(
             return
 
 
-def make_server(runs: Sequence[RunDirectory], *, rollouts: int, port: int = 0) -> ReportServer:
+def make_server(choose: Choose, *, rollouts: int, port: int = 0) -> ReportServer:
     """Return a server that is bound and not yet started."""
     try:
-        return ReportServer(_Latest(runs, rollouts), port)
+        return ReportServer(_Latest(choose, rollouts), port)
     except OSError as error:
         raise UsageError(
             f"port {port} of {HOST} cannot be used: {error.strerror}; give another --port"
@@ -167,15 +165,18 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the terminal shows the URL."""
 
 
-def _fingerprint(runs: Sequence[RunDirectory]) -> str:
+def _fingerprint(chosen: Chosen) -> str:
     digest = hashlib.sha256()
-    for run in runs:
-        for path in sorted(_files(run.path)):
-            try:
-                stat = path.stat()
-            except OSError:
-                continue
-            digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
+    for path in [
+        *chosen.sweeps,
+        *(path for run in chosen.runs for path in sorted(_files(run.path))),
+    ]:
+        try:
+            stat = path.stat()
+        except OSError:
+            continue
+        digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
+    for run in chosen.runs:
         digest.update(b"locked" if run.is_locked() else b"free")
     return digest.hexdigest()[:32]
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recipe_runner.runs import rollouts
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.files import read_json_lines, write_json_lines
 from recipe_runner.runs.metrics import is_training_row
@@ -69,6 +70,7 @@ def align(run: RunDirectory, method: str, steps: int | None = None) -> Position:
         write_json_lines(run.checkpoints_file, kept)
     if run.metrics_file.exists():
         write_json_lines(run.metrics_file, [row for row in metrics if row["step"] < position.step])
+    rollouts.cut(rollouts.rollouts_file(run.path), position.step)
     return position
 
 

@@ -51,6 +51,8 @@ def recorded(path: Path, *, method: str, num_groups: int, model_name: str | None
 
             loop = importlib.import_module(_LOOPS[method])
             _replace(stack, loop, "assemble_training_data", _assembling)
+            if hasattr(loop, "print_group"):
+                _replace(stack, loop, "print_group", _unrecorded)
             _replace(stack, metric_util, "serialize_rollout_summaries", _testing)
         _replace(stack, ml_log.MultiplexLogger, "log_metrics", _logging)
         token = active.set(Recorder(path, num_groups, model_name))
@@ -83,6 +85,20 @@ def _assembling(assemble: Function) -> Function:
         return data_D, metadata_D
 
     return and_keep
+
+
+def _unrecorded(print_group: Function) -> Function:
+    """Keep what is assembled for the log alone, of the start of a group, out of the record."""
+
+    @wraps(print_group)
+    def unrecorded(*given: Any, **named: Any) -> None:
+        token = active.set(None)
+        try:
+            print_group(*given, **named)
+        finally:
+            active.reset(token)
+
+    return unrecorded
 
 
 def _testing(serialize: Function) -> Function:

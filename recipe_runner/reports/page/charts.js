@@ -147,7 +147,7 @@ class Chart {
       const top = Math.max(end.top, floor);
       floor = top + 12 * ratio;
       ctx.fillStyle = this.app.colours[end.index];
-      ctx.fillText(String(end.index + 1), end.left + 5 * ratio, top);
+      ctx.fillText(String(end.index + 1), end.left + 7 * ratio, top);
     }
     ctx.restore();
   }

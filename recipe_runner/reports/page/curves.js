@@ -76,11 +76,15 @@ function metricGroups(app) {
     const name = key.includes("/") ? key.slice(0, key.indexOf("/")) : "other";
     groups.set(name, [...(groups.get(name) || []), key]);
   }
-  const named = [...groups].map(([name, of]) => [name, of, !first.size && groups.size === 1]);
+  const late = (name) => LATE.indexOf(name);
+  const named = [...groups].sort(([a], [b]) => late(a) - late(b)).map(([name, of]) => [name, of, !first.size && groups.size === 1]);
   return first.size ? [["", [...first], true], ...named] : named;
 }
 
 const WATCHED = new Set(["test/env/all/reward/total", "test/nll", "test/accuracy", "test/win_rate", "test/teacher_kl"]);
+
+// What is looked at least comes last.
+const LATE = ["optim", "other", "time", "progress"];
 
 function textMetrics(app) {
   const rows = app.data.runs.flatMap((run, i) => run.metrics.texts.map(([key, text]) => [key, app.data.labels[i], text]));

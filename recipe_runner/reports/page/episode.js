@@ -1,10 +1,12 @@
 // One rollout in full: what the model was shown, what it wrote, and what of it was trained how.
 
 const LEVELS = 4;
+// A prompt of more characters is shown in part at first.
+const LONG = 2000;
 
 function episode(record, siblings) {
   const numbers = [
-    ["step", number(record.step)], ["of", String(record.split ?? ABSENT)], ["group", `${record.group}.${record.member}`],
+    ["step", number(record.step)], ["of", String(record.split ?? ABSENT)], ["group", `${record.group}, member ${record.member}`],
     ["reward", number(record.reward)], ["advantage", record.advantage == null ? "not trained" : signed(record.advantage)],
     ["prompt", `${number(record.prompt_tokens)} tokens`], ["reply", `${number(record.reply_tokens)} tokens`],
     record.tags?.length ? ["tags", record.tags.join(", ")] : null,
@@ -27,7 +29,14 @@ function pieceNode([text, kind, tokens, advantage], strongest) {
   const strength = advantage ? Math.max(1, Math.ceil((LEVELS * Math.abs(advantage)) / strongest)) : 0;
   const classes = ["piece", kind === "trained" ? `trained ${side(advantage)} s${strength}` : kind === "shown" ? "shown" : "untrained"];
   const title = `${about}, ${count(tokens, "token")}${advantage == null ? "" : `, advantage ${signed(advantage)}`}`;
-  return el("span", { class: classes.join(" "), title }, text);
+  return el("span", { class: classes.join(" "), title }, kind === "shown" && text.length > LONG ? shortened(text) : text);
+}
+
+/** The middle of a long prompt opens on demand, so that the reply is in sight. */
+function shortened(text) {
+  const [start, end] = [text.slice(0, 300), text.slice(-700)];
+  const button = el("button", { type: "button", class: "more", onclick: () => button.replaceWith(text.slice(300, -700)) }, `show ${number(text.length - 1000)} more characters`);
+  return [start, button, end];
 }
 
 function turnsTable(record) {

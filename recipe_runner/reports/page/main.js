@@ -7,7 +7,7 @@ const app = {
 };
 
 const SECTIONS = [
-  ["runs", runsSection], ["curves", curvesSection], ["scores", scoresSection], ["rollouts", rolloutsSection],
+  ["runs", runsSection], ["sweep", sweepSection], ["curves", curvesSection], ["scores", scoresSection], ["rollouts", rolloutsSection],
   ["plan", planSection], ["cost", costSection], ["record", recordSection],
 ];
 
@@ -31,7 +31,7 @@ app.redrawSection = (id) => {
 
 app.recolour = () => {
   app.colours = runColours(app.data, app.colourKey);
-  for (const [id] of SECTIONS) if (["runs", "plan", "cost", "record"].includes(id)) app.redrawSection(id);
+  for (const [id] of SECTIONS) if (["runs", "sweep", "plan", "cost", "record"].includes(id)) app.redrawSection(id);
   redrawCharts(app);
 };
 
@@ -56,7 +56,7 @@ function update(index) {
   }
   app.colours = runColours(app.data, app.colourKey);
   show(document.getElementById("top"), header(app));
-  for (const id of ["runs", "scores", "cost", "record"]) if (id !== focused) app.redrawSection(id);
+  for (const id of ["runs", "sweep", "scores", "cost", "record"]) if (id !== focused) app.redrawSection(id);
   redrawCharts(app);
   app.browser?.refresh();
 }

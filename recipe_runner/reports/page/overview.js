@@ -2,7 +2,7 @@
 
 const STATE_WORDS = {
   done: "✓ done", failed: "✗ failed", running: "▶ running", interrupted: "■ interrupted",
-  budget: "■ budget spent", planned: "○ planned",
+  budget: "■ budget spent", planned: "○ planned", waiting: "○ waiting", stopped: "■ stopped early",
 };
 
 function stateChip(run) {
@@ -106,6 +106,26 @@ function runsSection(app) {
   });
   return section("runs", "Runs", table(head, rows, { numeric: [2, 3, 4, 5, 6], label: "Runs" }),
     labels.length ? el("p", { class: "note" }, `first and last: ${labels.join(", ")}, mean of three steps`) : null);
+}
+
+/** Sweeps: every variant, the best first, those that never began included. */
+function sweepSection(app) {
+  const { sweeps, labels } = app.data;
+  if (!sweeps.length) return null;
+  return section("sweep", sweeps.length > 1 ? "Sweeps" : "Sweep", sweeps.map((sweep) => {
+    const sign = sweep.lower_is_better ? 1 : -1;
+    const worst = Infinity;
+    const rank = (each) => (typeof each.value === "number" ? sign * each.value : worst);
+    const variants = [...sweep.variants].sort((a, b) => rank(a) - rank(b) || 0);
+    const rows = variants.map((each) => [
+      [each.index === null ? null : badge(app, each.index), String(each.variant)],
+      stateChip({ state: each.state }), number(each.value), number(each.steps), number(each.tokens), dollars(each.usd), each.error || "",
+    ]);
+    return [
+      el("p", { class: "note" }, `${sweep.name}: ${count(sweep.variants.length, "variant")}, begun ${moment(sweep.started)}, ${sweep.ended ? `ended ${moment(sweep.ended)}` : "not ended"}; ${sweep.lower_is_better ? "lowest" : "highest"} ${sweep.metric_label} first`),
+      table(["variant", "state", sweep.metric_label, "steps", "tokens", "cost", "error"], rows, { numeric: [2, 3, 4, 5], label: "Variants of the sweep" }),
+    ];
+  }));
 }
 
 /** What evaluations found: evaluators by rows, runs by columns. */
