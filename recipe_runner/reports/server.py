@@ -53,7 +53,7 @@ class _Latest:
             found = _fingerprint(chosen)
             if not self._body or (found != self._print and time.monotonic() >= self._not_before):
                 began = time.monotonic()
-                fresh = assemble(self.runs, rollouts=self.rollouts, sweeps=self.sweeps, live=True)
+                fresh = assemble(chosen, rollouts=self.rollouts, live=True)
                 self._body = json.dumps(fresh, allow_nan=False, separators=(",", ":")).encode()
                 self._print = found
                 now = time.monotonic()
