@@ -106,8 +106,8 @@ def _holds_model(annotation: Any) -> bool:
 def effect(recipe: Path, *overrides: str) -> dict[str, Any]:
     """Everything that a key can change: config, environment, run record, where the run is."""
     plan = make_plan(load(recipe, overrides=overrides), Served(kind="hosted", note=""))
-    manifest = new_manifest(plan, "id").model_dump(mode="json")
-    for unstable in ("created", "plan_hash", "git"):
+    manifest = new_manifest(plan, "id", git=None).model_dump(mode="json")
+    for unstable in ("created", "plan_hash"):
         del manifest[unstable]
     target = unstarted_target(plan)
     return {
