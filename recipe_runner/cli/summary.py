@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recipe_runner.cli.spending import spending
 from recipe_runner.planning.marked import main_model
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def summary(outcome: Outcome, plan: Plan, recipe: Path) -> Iterator[str]:
         yield from _indented(_results_of(stage, plan.stages[name]))
     if not outcome.stages:
         yield from _results_of(outcome, plan)
+    yield from spending(run, plan)
     if plan.served.is_stand_in:
         what = main_model(plan.recipe) or "the models that the recipe names"
         yield f"{plan.served.note}: these figures say nothing about {what}"

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from recipe_runner.backends.billing import RUN_ID
 from recipe_runner.errors import BudgetSpent, Interrupted, RunnerError
 from recipe_runner.loops.stopping import Stop, Stopped
 from recipe_runner.planning.plan import Plan
@@ -144,7 +145,7 @@ class Guard:
 
 def session_metadata(plan: Plan, run: RunDirectory) -> dict[str, str]:
     """Return what the service keeps of each session, to find what it billed for this run."""
-    return {"recipe_run_id": run.run_id, "recipe_run_plan": plan.hash}
+    return {RUN_ID: run.run_id, "recipe_run_plan": plan.hash}
 
 
 @contextmanager

@@ -20,6 +20,7 @@ HEAVY_PACKAGES = {"torch", "transformers", "tinker", "tinker_cookbook", "gem"}
 
 # And these, each inside a function that is called only when its package is loaded anyway.
 ALSO_HEAVY = {
+    "recipe_runner/backends/billing.py": "asks the service through the SDK, once it is used",
     "recipe_runner/backends/hosted.py": "asks the SDK where the hosted service is, once it is used",
     "recipe_runner/backends/weights.py": "asks the service through the SDK, once it is used",
     "recipe_runner/catalog/refresh_evaluations.py": "a script that rewrites the catalog's data",
