@@ -11,7 +11,7 @@ from typing import Any
 
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.manifest import Manifest
-from recipe_runner.runs.metrics import Column, MetricsTable
+from recipe_runner.runs.metrics import Column, scan
 from recipe_runner.runs.progress.curve import TOKENS_OF_A_STEP, WINDOW, Headline, headline
 from recipe_runner.runs.summary import Summary
 from recipe_runner.runs.usage import read_usage
@@ -37,7 +37,7 @@ def summarize(run: RunDirectory, method: str, attempts: Attempts, *, is_paid: bo
     )
     if method == PIPELINE or not summary.metrics_bytes:
         return summary
-    found = of_metrics(MetricsTable.read(run.metrics_file), method)
+    found = of_metrics(run.metrics_file, method)
     return summary.model_copy(update={**found, "tokens": counted or found["tokens"]})
 
 
@@ -56,18 +56,20 @@ def size_of(path: str | Path) -> int:
         return 0
 
 
-def of_metrics(table: MetricsTable, method: str) -> dict[str, Any]:
+def of_metrics(metrics_file: Path, method: str) -> dict[str, Any]:
     """Return what a summary takes from the metrics, field by field."""
-    training = table.training_rows()
-    watched = watched_by(training, method)
+    forms = headline(method).forms
+    keys = [*(form.key for form in forms), *TOKENS_OF_A_STEP]
+    found = scan(metrics_file, training=keys, prefix="test/")
+    watched = watched_by(found.training, method)
     return {
         **of_column(watched.column, lower_is_better=watched.headline.lower_is_better),
-        "steps": len(training.rows),
+        "steps": found.training_steps,
         "key": watched.headline.key,
         "label": watched.headline.label,
         "lower_is_better": watched.headline.lower_is_better,
-        "tests": table.latest("test/"),
-        "tokens": sum(int(sum(training.column(key).values())) for key in TOKENS_OF_A_STEP),
+        "tests": found.latest,
+        "tokens": sum(int(sum(found.training[key].values())) for key in TOKENS_OF_A_STEP),
     }
 
 
@@ -79,14 +81,11 @@ class Watched:
     column: Column
 
 
-def watched_by(training: MetricsTable, method: str) -> Watched:
-    """Return what people look at first in a run of a method."""
+def watched_by(training: Mapping[str, Column], method: str) -> Watched:
+    """Return what people look at first in a run of a method, of the columns of its forms."""
     forms = headline(method).forms
-    for form in forms:
-        column = training.column(form.key)
-        if column:
-            return Watched(form, column)
-    return Watched(forms[0], {})
+    chosen = next((form for form in forms if training[form.key]), forms[0])
+    return Watched(chosen, training[chosen.key])
 
 
 def of_column(column: Column, *, lower_is_better: bool) -> dict[str, float | None]:

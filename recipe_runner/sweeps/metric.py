@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from recipe_runner.planning.plan import Plan
 from recipe_runner.runs.directory import RunDirectory
-from recipe_runner.runs.metrics import Column, MetricsTable
+from recipe_runner.runs.metrics import Column, scan
 from recipe_runner.runs.progress.curve import WINDOW, headline
 
 # Of a metric that is no headline, by what its name has in it.
@@ -33,9 +33,9 @@ class Metric:
         """Return the values by step; of a pipeline, of its last stage that has any."""
         directories = [run.stage(name) for name in reversed(plan.stages)] or [run]
         for directory in directories:
-            table = MetricsTable.read(directory.metrics_file)
+            columns = scan(directory.metrics_file, columns=self.keys).columns
             for key in self.keys:
-                if found := table.column(key):
+                if found := columns[key]:
                     return found
         return {}
 

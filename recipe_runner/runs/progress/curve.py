@@ -38,7 +38,7 @@ class Headline:
         return next((form for form in self.forms if form.key in row), self)
 
 
-_TEST_LABELS = {
+TEST_LABELS = {
     "test/env/all/reward/total": "test reward",
     "test/nll": "test loss",
     "test/accuracy": "test accuracy",
@@ -124,9 +124,7 @@ class Curve:
 
     def test_headlines(self) -> list[tuple[str, float]]:
         """Return the evaluation metrics that people watch, by short names."""
-        return [
-            (label, self.tests[key]) for key, label in _TEST_LABELS.items() if key in self.tests
-        ]
+        return [(label, self.tests[key]) for key, label in TEST_LABELS.items() if key in self.tests]
 
     def seconds_left(self, steps: int | None) -> float | None:
         """Estimate from the latest steps; None before the first, or when the end is unknown."""
