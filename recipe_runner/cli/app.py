@@ -28,7 +28,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("recipe_runner.cli.report:report", "Write runs as a page to look at."),
     "compare": ("recipe_runner.cli.compare:compare", "Plans and metrics of runs, side by side."),
     "reproduce": ("recipe_runner.cli.reproduce:reproduce", "Run a run again, from its record."),
-    "reproduce": ("recipe_runner.cli.reproduce:reproduce", "Run a run again, from its record."),
     "export": ("recipe_runner.cli.export:export", "Print the compiled Cookbook configuration."),
     "import": ("recipe_runner.cli.import_:import_", "Write a Cookbook command as a recipe."),
     "chat": ("recipe_runner.cli.chat:chat", "Talk to checkpoints and base models."),
