@@ -68,7 +68,7 @@ TRAINING: Table = {
     **COMMON,
     **MODEL,
     "model.lora_rank": ["model.lora_rank=8"],
-    "steps": ["steps=2"],
+    "steps": ["steps=1"],
     "checkpoint.every": ["checkpoint.every=3"],
     "checkpoint.rolling_every": ["checkpoint.rolling_every=1"],
     "checkpoint.ttl_days": ["checkpoint.ttl_days=never"],
