@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -135,15 +136,20 @@ class Curve:
 
     def sparkline(self, width: int) -> str:
         """Draw the headline metric in at most `width` characters, each the mean of its steps."""
-        values = [self.values[step] for step in sorted(self.values)]
-        if not values:
-            return ""
-        columns = min(width, len(values))
-        edges = [round(i * len(values) / columns) for i in range(columns + 1)]
-        means = [sum(values[a:b]) / (b - a) for a, b in itertools.pairwise(edges)]
-        low, high = min(means), max(means)
-        span = (high - low) or 1.0
-        return "".join(_BARS[round((mean - low) / span * (len(_BARS) - 1))] for mean in means)
+        return sparkline([self.values[step] for step in sorted(self.values)], width)
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """Draw values in at most `width` characters, each the mean of its part of them."""
+    known = [value for value in values if math.isfinite(value)]
+    if not known:
+        return ""
+    columns = min(width, len(known))
+    edges = [round(i * len(known) / columns) for i in range(columns + 1)]
+    means = [sum(known[a:b]) / (b - a) for a, b in itertools.pairwise(edges)]
+    low, high = min(means), max(means)
+    span = (high - low) or 1.0
+    return "".join(_BARS[round((mean - low) / span * (len(_BARS) - 1))] for mean in means)
 
 
 def _tokens(row: dict[str, Any]) -> int:
