@@ -45,8 +45,12 @@ def reach() -> Connection:
         BackendError: if there is no key, or the service does not answer.
     """
     check_access()
+    require_reachable(default_url())
+    return Connection(base_url=os.environ.get("TINKER_BASE_URL"))
+
+
+def default_url() -> str:
+    """Return where the SDK finds the service when it is not told."""
     from tinker.lib.base_url import DEFAULT_BASE_URL
 
-    base_url = os.environ.get("TINKER_BASE_URL")
-    require_reachable(base_url or DEFAULT_BASE_URL)
-    return Connection(base_url=base_url)
+    return os.environ.get("TINKER_BASE_URL") or DEFAULT_BASE_URL

@@ -79,6 +79,20 @@ def plan_recipe(
     return loaded, make_plan(loaded, chosen.served)
 
 
+def require_runs(loaded: LoadedRecipe) -> None:
+    """Refuse a recipe that starts from runs that are not here, or of other models.
+
+    Raises:
+        RecipeError: with each of them, at its place.
+    """
+    from recipe_runner.language import RecipeError
+    from recipe_runner.runs.references import check_runs
+
+    found = check_runs(loaded, required=True)
+    if found:
+        raise RecipeError(found)
+
+
 def _backend_override(backend: str | None) -> list[str]:
     if backend is None:
         return []

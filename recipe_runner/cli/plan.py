@@ -11,7 +11,7 @@ import click
 
 from recipe_runner.cli.estimates import each_lines, estimate_lines
 from recipe_runner.cli.estimating import Estimated, estimated
-from recipe_runner.cli.options import plan_recipe, recipe_options
+from recipe_runner.cli.options import plan_recipe, recipe_options, require_runs
 from recipe_runner.cli.tables import one_line
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def plan(
 ) -> None:
     """Print the resolved plan of RECIPE, with what it will take; nothing is started."""
     loaded, resolved = plan_recipe(recipe, overrides, variables, variant, backend, steps)
+    require_runs(loaded)
     if output == "json":
         found = None if no_estimate else estimated(loaded, resolved, overrides, variables)
         click.echo(_json(resolved, found), nl=False)

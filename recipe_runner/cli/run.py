@@ -7,7 +7,7 @@ from typing import cast
 
 import click
 
-from recipe_runner.cli.options import plan_recipe, recipe_options
+from recipe_runner.cli.options import plan_recipe, recipe_options, require_runs
 from recipe_runner.cli.summary import summary
 
 
@@ -34,6 +34,7 @@ def run(
     from schemas.backend import backend_kind
 
     loaded, plan = plan_recipe(recipe, overrides, variables, variant, backend, steps)
+    require_runs(loaded)
     backend_of(backend_kind(plan.recipe.backend)).check_access()
     if plan.served.kind == "hosted":
         from recipe_runner.cli.confirm import confirm_paid_run

@@ -49,24 +49,34 @@ def code_references(recipe: BaseModel) -> list[str]:
     return sorted(set(_marked(recipe, NamesCode)))
 
 
+def marked_places(recipe: BaseModel, marker: type) -> list[tuple[str, str]]:
+    """Return the dotted key and the value of everything in the recipe that has a marker."""
+    return list(_places(recipe, marker, ""))
+
+
 def _marked(model: BaseModel, marker: type) -> Iterator[str]:
+    for _, value in _places(model, marker, ""):
+        yield value
+
+
+def _places(model: BaseModel, marker: type, prefix: str) -> Iterator[tuple[str, str]]:
     for name, info in type(model).model_fields.items():
         value = getattr(model, name)
         holds = any(isinstance(item, marker) for item in info.metadata)
         if isinstance(value, str) and (holds or _holds(info.annotation, marker)):
-            yield value
-        yield from _inside(value, marker)
+            yield f"{prefix}{name}", value
+        yield from _inside(value, marker, f"{prefix}{name}")
 
 
-def _inside(value: Any, marker: type) -> Iterator[str]:
+def _inside(value: Any, marker: type, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, BaseModel):
-        yield from _marked(value, marker)
+        yield from _places(value, marker, f"{path}.")
     elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _inside(item, marker)
+        for index, item in enumerate(value):
+            yield from _inside(item, marker, f"{path}.{index}")
     elif isinstance(value, dict):
-        for item in value.values():
-            yield from _inside(item, marker)
+        for key, item in value.items():
+            yield from _inside(item, marker, f"{path}.{key}")
 
 
 def _holds(annotation: Any, marker: type) -> bool:

@@ -201,17 +201,22 @@ def checkpoint_path(root: Path, reference: str, stages: Path | None = None) -> s
     Raises:
         UsageError: if there is no such run or checkpoint; the message lists what there is.
     """
-    found = _named_in_a_recipe(root, reference, stages)
+    found = named_checkpoint(root, reference, stages)
     assert found.state_path is not None
     return found.state_path
 
 
 def sampler_path(root: Path, reference: str, stages: Path | None = None) -> str | None:
     """Return the path to sample from of the same checkpoint; None if it was saved without one."""
-    return _named_in_a_recipe(root, reference, stages).sampler_path
+    return named_checkpoint(root, reference, stages).sampler_path
 
 
-def _named_in_a_recipe(root: Path, reference: str, stages: Path | None) -> Checkpoint:
+def named_checkpoint(root: Path, reference: str, stages: Path | None = None) -> Checkpoint:
+    """Return the checkpoint that a recipe's `load_from` names.
+
+    Raises:
+        UsageError: as `checkpoint_path`.
+    """
     kind, _, rest = reference.partition(":")
     name, _, step = rest.partition("@")
     if kind == "stage" and stages is not None:

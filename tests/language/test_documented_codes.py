@@ -51,7 +51,7 @@ def test_an_example_is_what_it_says(here: Path, base: str, code: str, kind: str,
 def test_every_code_is_documented() -> None:
     documented = {code for code, _ in SECTIONS} | set(re.findall(r"^\| `([a-z-]+)`", PAGE, re.M))
     used: set[str] = set()
-    for folder in ("language", "planning"):
+    for folder in ("language", "planning", "runs"):
         for path in (ROOT / "recipe_runner" / folder).rglob("*.py"):
             used |= codes_in(path)
     assert used == documented

@@ -40,6 +40,14 @@ def one(found: list[Diagnostic]) -> Diagnostic:
             "rollout.groups_per_batch",
             "3",
         ),
+        (
+            "method: rl",
+            "method: rl\nrenderer: qwen3",
+            "thinking-renderer",
+            "renderer",
+            "role_colon",
+        ),
+        ("steps: 3", "steps: 3\nsubsteps: 9", "range", "substeps", "at most 8"),
         ("steps: 3", "steps: 3\neval: {every: 2}", "no-effect", "eval.every", "env.eval"),
         ("steps: 3", "steps: 3\nkl: {discount: 0.5}", "no-effect", "kl.discount", "kl.coef"),
     ],
@@ -64,6 +72,19 @@ def test_a_retired_model_is_a_warning(write_recipe: Callable[..., Path]) -> None
     found = one(check(load(write_recipe(text))))
     assert (found.code, found.severity) == ("retired-model", "warning")
     assert "2026-06-12" in found.message
+
+
+def test_a_base_model_may_think_once_it_has_been_shown(write_recipe: Callable[..., Path]) -> None:
+    shown = "model={name: Qwen/Qwen3-8B-Base, load_from: 'run:first@final'}"
+    assert check(load(write_recipe(), overrides=["renderer=qwen3", shown])) == []
+    assert check(load(write_recipe(), overrides=["renderer=qwen3_disable_thinking"])) == []
+    assert check(load(write_recipe(SFT_RECIPE), overrides=["renderer=qwen3"])) == []
+
+
+def test_substeps_of_unequal_size_are_a_warning(write_recipe: Callable[..., Path]) -> None:
+    found = one(check(load(write_recipe(), overrides=["substeps=3"])))
+    assert (found.code, found.severity) == ("uneven-substeps", "warning")
+    assert check(load(write_recipe(), overrides=["substeps=4"])) == []
 
 
 def test_an_unknown_model_is_fine_elsewhere_with_all_that_auto_would_need(

@@ -59,6 +59,17 @@ def resolve(name: str, model_path: Path | None = None) -> ModelSource:
     )
 
 
+def context_of(source: ModelSource) -> int | None:
+    """Return the tokens that a model's configuration has positions for, if it says."""
+    if source.weights is None:
+        return None
+    import json
+
+    config = json.loads((source.weights / "config.json").read_text("utf-8"))
+    positions = config.get("max_position_embeddings")
+    return positions if isinstance(positions, int) else None
+
+
 def is_model_directory(path: Path) -> bool:
     """Whether a directory holds a model: its configuration and safetensors files."""
     return (path / "config.json").is_file() and any(path.glob(_WEIGHT_PATTERN))

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from recipe_runner.backends.local import requests
 from recipe_runner.backends.local.checkpoints import Checkpoint, CheckpointPath, Kind, Run
 from recipe_runner.backends.local.http_errors import BadRequest
-from recipe_runner.backends.local.models import SHIPPED_NAME
+from recipe_runner.backends.local.models import SHIPPED_NAME, context_of, resolve
 from recipe_runner.backends.local.store import Store
 
 if TYPE_CHECKING:
@@ -57,7 +57,13 @@ class Rest:
         # Any name is served, by a stand-in if need be; these are the ones known so far.
         names = {SHIPPED_NAME, *(m.run.base_model for m in self._registry.models.values())}
         models = [
-            {"model_name": name, "trainable": True, "sampleable": True} for name in sorted(names)
+            {
+                "model_name": name,
+                "max_context_length": context_of(resolve(name)),
+                "trainable": True,
+                "sampleable": True,
+            }
+            for name in sorted(names)
         ]
         return JSONResponse({"supported_models": models})
 

@@ -18,8 +18,8 @@ def check_budget(loaded: LoadedRecipe, estimate: Estimate) -> Iterator[Diagnosti
         yield loaded.diagnostic(
             "budget.usd",
             "budget",
-            f"the run takes ${low:,.2f} at least, and ${budget.usd:,.2f} are allowed",
-            hint=f"allow more than ${low:,.2f}, or ask for fewer `steps`",
+            f"the run takes ${low:,.4g} at least, and ${budget.usd:,.4g} are allowed",
+            hint=f"allow more than ${low:,.4g}, or ask for fewer `steps`",
         )
     tokens = estimate.total.low.total
     if budget.tokens is not None and tokens > budget.tokens:

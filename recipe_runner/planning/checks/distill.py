@@ -8,6 +8,7 @@ from recipe_runner.catalog import models
 from recipe_runner.language import Diagnostic, LoadedRecipe
 from recipe_runner.planning.checks.data import check_data
 from recipe_runner.planning.checks.effects import no_effect
+from recipe_runner.planning.checks.substeps import check_substeps
 from recipe_runner.planning.shares import share_out
 from schemas.data import COOKBOOK_CONVERSATIONS, COOKBOOK_PROMPTS, Data
 from schemas.distill import DistillRecipe, Teacher, TeacherWithData, teachers_of
@@ -40,6 +41,8 @@ def check_distill(loaded: LoadedRecipe) -> Iterator[Diagnostic]:
             "`mode: on_policy` needs `rollout`: what the student samples in a step",
             hint="write `rollout: {groups_per_batch: 64, group_size: 4, max_tokens: 1024}`, say",
         )
+    if recipe.mode == "on_policy" and recipe.rollout is not None:
+        yield from check_substeps(loaded, recipe.rollout, recipe.substeps)
     if recipe.mode == "off_policy":
         yield from _check_shares(loaded, recipe)
 

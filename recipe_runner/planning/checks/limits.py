@@ -26,20 +26,23 @@ def check_limits(loaded: LoadedRecipe, recipe: ModelKeys) -> Iterator[Diagnostic
 
 def _check_context(loaded: LoadedRecipe, recipe: ModelKeys) -> Iterator[Diagnostic]:
     facts = models.find(recipe.model.name)
-    if facts is None or facts.context is None:
-        return
-    for paths, most in (
-        (_LENGTHS_OF_REPLIES, facts.context - 1),
-        (_LENGTHS_OF_TEXTS, facts.context),
-    ):
+    if facts is not None and facts.context is not None:
+        yield from check_lengths(loaded, recipe, facts.name, facts.context)
+
+
+def check_lengths(
+    loaded: LoadedRecipe, recipe: ModelKeys, model: str, context: int
+) -> Iterator[Diagnostic]:
+    """Yield the lengths of a recipe that do not fit a model's context."""
+    for paths, most in ((_LENGTHS_OF_REPLIES, context - 1), (_LENGTHS_OF_TEXTS, context)):
         for path in paths:
             tokens = value_at(recipe, path, written=True)
             if isinstance(tokens, int) and tokens > most:
                 yield loaded.diagnostic(
                     path,
                     "context",
-                    f"{tokens:,} tokens do not fit the context of {facts.name}, "
-                    f"{facts.context:,} tokens with the prompt",
+                    f"{tokens:,} tokens do not fit the context of {model}, "
+                    f"{context:,} tokens with the prompt",
                     hint=f"at most {most:,}",
                 )
 

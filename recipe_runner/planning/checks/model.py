@@ -10,6 +10,9 @@ from recipe_runner.language import Diagnostic, LoadedRecipe
 from schemas.backend import backend_kind
 from schemas.common import ModelKeys
 
+# Methods that learn from replies that others wrote, thinking included.
+_LEARN_FROM_DEMONSTRATIONS = ("sft", "dpo")
+
 
 def check_model(loaded: LoadedRecipe, recipe: ModelKeys) -> Iterator[Diagnostic]:
     """Yield what is wrong with the model's name and its renderer."""
@@ -81,6 +84,39 @@ def _check_renderer(loaded: LoadedRecipe, recipe: ModelKeys) -> Iterator[Diagnos
             f"renderer {renderer} does not fit {facts.name}",
             hint=f"use {' or '.join(facts.renderers)}",
         )
+    elif facts is not None and not facts.is_chat and _thinks(renderer):
+        yield from _check_thinking(loaded, recipe, facts)
+
+
+def _check_thinking(
+    loaded: LoadedRecipe, recipe: ModelKeys, facts: models.ModelFacts
+) -> Iterator[Diagnostic]:
+    """A base model that is asked to think in a form that it has never seen does not.
+
+    It can be shown the form, by demonstrations, or by a checkpoint to start from.
+    """
+    method = loaded.recipe.method
+    shown = method in _LEARN_FROM_DEMONSTRATIONS or (
+        method == "distill" and getattr(recipe, "mode", None) == "off_policy"
+    )
+    if shown or recipe.model.load_from is not None:
+        return
+    calm = [r for r in dict.fromkeys((*facts.renderers, *_of_chat_models(facts))) if not _thinks(r)]
+    yield loaded.diagnostic(
+        "renderer",
+        "thinking-renderer",
+        f"renderer {recipe.renderer} has the model think before it answers, and {facts.name} is a "
+        "base model that never learned to",
+        hint=f"use {' or '.join(calm)}, or start from a checkpoint that has learned it",
+    )
+
+
+def _thinks(renderer: str) -> bool:
+    """Whether a renderer has the model think: `NAME`, where there is `NAME_disable_thinking`."""
+    if renderer.endswith("_disable_thinking"):
+        return False
+    off = f"{renderer.partition('_preserve')[0]}_disable_thinking"
+    return off in models.renderer_names() or renderer.endswith(("_thinking", "_reasoning"))
 
 
 def _of_chat_models(facts: models.ModelFacts) -> Iterator[str]:

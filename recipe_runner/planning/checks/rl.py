@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from recipe_runner.language import Diagnostic, LoadedRecipe
 from recipe_runner.planning.checks.effects import no_effect
 from recipe_runner.planning.checks.env import check_env
+from recipe_runner.planning.checks.substeps import check_substeps
 from schemas.rl import RlRecipe
 
 
@@ -17,6 +18,7 @@ def check_rl(loaded: LoadedRecipe) -> Iterator[Diagnostic]:
     yield from check_env(loaded, recipe.env)
     yield from _check_steps(loaded, recipe)
     yield from _check_minibatches(loaded, recipe)
+    yield from check_substeps(loaded, recipe.rollout, recipe.substeps)
     yield from _check_kl(loaded, recipe)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from recipe_runner.language import Diagnostic, LoadedRecipe
 from recipe_runner.planning.checks.data import check_data
 from recipe_runner.planning.checks.effects import no_effect
+from recipe_runner.planning.checks.substeps import check_substeps
 from schemas.data import COOKBOOK_DEMONSTRATIONS
 from schemas.sdft import SdftRecipe
 
@@ -34,6 +35,7 @@ def check_sdft(loaded: LoadedRecipe) -> Iterator[Diagnostic]:
             reason = "the Cookbook's loop of `method: sdft` has no setting for it"
             yield no_effect(loaded, f"checkpoint.{key}", reason, "remove it")
     yield from _check_teacher_prompt(loaded, recipe)
+    yield from check_substeps(loaded, recipe.rollout, recipe.substeps)
 
 
 def _check_teacher_prompt(loaded: LoadedRecipe, recipe: SdftRecipe) -> Iterator[Diagnostic]:
