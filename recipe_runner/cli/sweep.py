@@ -181,9 +181,10 @@ def _print_results(record: SweepRecord, metric: Metric, output: str) -> None:
     click.echo("")
     for line in columns(header, [_row(each) for each in best_first]):
         click.echo(line)
-    for each in best_first:
-        if each.error:
-            click.echo(f"{each.variant}: {each.error}", err=True)
+    if sys.stdout.isatty():  # elsewhere each failure has had its line
+        for each in best_first:
+            if each.state == "failed":
+                click.echo(f"{each.variant}: {each.error}")
     click.echo(f"\n{counts(record)}")
     if any(each.state == "interrupted" for each in record.variants):
         click.echo("the same command goes on with what is left")

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -126,4 +127,8 @@ def _run_there(
     os.dup2(log, 2)
     sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", closefd=False)
-    return run_variant(assignment)
+    try:
+        return run_variant(assignment)
+    except Exception:
+        traceback.print_exc()
+        return 1
