@@ -75,8 +75,8 @@ def _cost(usage: Usage, plan: Plan, estimate: Estimate | None) -> Iterator[str]:
         yield "cost: nothing was charged"
         if usage.usd is not None:
             yield (
-                f"  hosted Tinker would have charged about {money(usage.usd)} for these tokens, "
-                f"by its prices of {dates}"
+                f"  these tokens on hosted Tinker, by its prices of {dates}: {money(usage.usd)} "
+                "(an estimate)"
             )
         return
     if usage.usd is None:

@@ -68,7 +68,7 @@ def of_samples(prompt_length: int, response: SampleResponse) -> Tokens:
     return Tokens(
         prefill=prompt_length - hits,
         cached=hits + (len(response.sequences) - 1) * prompt_length,
-        sampled=sum(len(sequence.tokens_np) for sequence in response.sequences),
+        sampled=sum(len(sequence.tokens) for sequence in response.sequences),
     )
 
 
