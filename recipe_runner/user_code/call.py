@@ -51,7 +51,7 @@ def _call(
         return function
     if not callable(function):
         raise UserCodeError(f"{reference} is {_a(type(function))}, which cannot be called")
-    arguments = _arguments(reference, function, kwargs, offered)
+    arguments = arguments_of(reference, function, kwargs, offered)
     with blamed(reference):
         return function(**arguments)
 
@@ -64,12 +64,17 @@ def _expected(reference: str, result: Any, expected: type) -> Any:
     return result
 
 
-def _arguments(
+def arguments_of(
     reference: str,
     function: Callable[..., Any],
     kwargs: Mapping[str, Any],
     offered: Mapping[str, Any],
 ) -> dict[str, Any]:
+    """Return what a function is called with.
+
+    Raises:
+        UserCodeError: if it does not take the recipe's `kwargs`, or needs more.
+    """
     parameters = inspect.signature(function).parameters
     named = {name: each for name, each in parameters.items() if each.kind in _NAMED}
     takes_any = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values())
