@@ -34,18 +34,26 @@ _DIGITS = 5
 
 @dataclass
 class _Line:
-    """One sequence as it was trained or sampled; the lists run beside each other."""
+    """One sequence as it was trained or sampled; the lists run beside each other.
+
+    Attributes:
+        seen: number of tokens up to the end of the last turn that was found in it.
+    """
 
     tokens: list[int]
     kinds: list[str]
     advantages: list[float | None]
+    seen: int = 0
 
     def takes(self, prompt: list[int], reply: list[int]) -> bool:
-        """Whether a turn lies in these tokens, behind its whole prompt."""
+        """Whether a turn lies in these tokens, behind its whole prompt and the turns before it."""
         start, end = len(prompt), len(prompt) + len(reply)
-        return self.tokens[:start] == prompt and self.tokens[start:end] == reply
+        return (
+            start >= self.seen and self.tokens[:start] == prompt and self.tokens[start:end] == reply
+        )
 
     def mark_sampled(self, start: int, end: int) -> None:
+        self.seen = end
         for index in range(start, end):
             if self.kinds[index] == SHOWN:
                 self.kinds[index] = UNTRAINED

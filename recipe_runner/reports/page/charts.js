@@ -11,7 +11,7 @@ function chartCard(app, key, { tall = false } = {}) {
     el("figcaption", {}, el("span", { class: "metric" }, key), notFinite(app, key)), readout, plot);
   plot.style.height = `${tall ? TALL : HEIGHT}px`;
   const chart = new Chart(app, key, card, plot, readout, tall ? TALL : HEIGHT);
-  card.addEventListener("keydown", (event) => chart.key(event));
+  card.addEventListener("keydown", (event) => chart.move(event));
   app.charts.add(chart);
   app.inView.observe(card);
   card.chart = chart;
@@ -109,7 +109,7 @@ class Chart {
     return {
       width: Math.max(200, this.plot.clientWidth),
       height: this.height,
-      padding: [10, this.shown.length > 1 ? 24 : 12, 0, 0],
+      padding: [10, this.shown.length > 1 ? 28 : 12, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { size: 7 }, sync: { key: `runs-${app.axis}` }, drag: { x: true, y: false } },
       scales: { x: { time: false }, y: { distr: app.log ? 3 : 1 } },
@@ -147,7 +147,7 @@ class Chart {
       const top = Math.max(end.top, floor);
       floor = top + 12 * ratio;
       ctx.fillStyle = this.app.colours[end.index];
-      ctx.fillText(String(end.index + 1), end.left + 7 * ratio, top);
+      ctx.fillText(String(end.index + 1), end.left + 9 * ratio, top);
     }
     ctx.restore();
   }
@@ -168,7 +168,8 @@ class Chart {
       values.length > few.length ? `and ${values.length - few.length} more` : null);
   }
 
-  key(event) {
+  /** Keys move the cursor along the curve. */
+  move(event) {
     const far = event.shiftKey ? 10 : 1;
     const uplot = this.uplot;
     if (!uplot) return;
