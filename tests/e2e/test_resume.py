@@ -116,19 +116,36 @@ def test_killed_again_and_again(
         assert [row["step"] for row in rows(run / "metrics.jsonl")] == list(range(10))
 
 
-def test_interrupt_is_recorded_and_resumable(
-    write_recipe: Callable[..., Path], start: Start, tmp_path: Path
+def test_interrupted_it_finishes_the_step_saves_and_goes_on_from_there(
+    write_recipe: Callable[..., Path],
+    recipe_run: Callable[..., Result],
+    start: Start,
+    tmp_path: Path,
 ) -> None:
-    process = start(write_recipe(RL))
+    recipe = write_recipe(RL.replace("every: 3", "every: 100"))
+    process = start(recipe)
     run = wait_for(lambda: next(iter(tmp_path.glob("runs/killed/*")), None))
     wait_for(lambda: rows(run / "metrics.jsonl"))
     process.send_signal(signal.SIGINT)
-    done = process.result(60)
-    assert done.returncode == 130, done
-    output = done.stdout + done.stderr
+    ended = process.result(60)
+    assert ended.returncode == 130, ended
+    output = ended.stdout + ended.stderr
     assert "Traceback" not in output
     assert "Give the same command again" in output
     assert json.loads((run / "run.json").read_text())["state"] == "interrupted"
+    done = len(rows(run / "metrics.jsonl"))
+    assert f"stopped after step {done}" in output
+    assert [record["batch"] for record in rows(run / "checkpoints.jsonl")] == [done]
+
+    on = recipe_run(recipe)
+    assert on.returncode == 0, on.stderr
+    assert f"after step {done}" in on.stdout
+    metrics = rows(run / "metrics.jsonl")
+    assert [row["step"] for row in metrics] == list(range(10))
+    used = json.loads((run / "usage.json").read_text())["tokens"]["recipe-run/tiny"]
+    # The rows count what was kept: nothing was sampled twice, or trained twice.
+    assert used["prefill"] == sum(row["env/all/total_ob_tokens"] for row in metrics)
+    assert used["sampled"] == sum(row["env/all/total_ac_tokens"] for row in metrics)
 
 
 def test_fail_and_new_on_an_unfinished_run(
