@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from recipe_runner.backends import Connection
@@ -138,11 +138,12 @@ def recorded(plan: Plan, run: RunDirectory, from_step: int) -> Iterator[None]:
 
         explained = explain(error)
         may_go_on = isinstance(explained, ServiceLost)
-        record("interrupted" if may_go_on else "failed", str(explained))
-        if not getattr(explained, "__notes__", None):  # a stage has written its own
-            with run.output_file.open("a", encoding="utf-8") as log:
-                traceback.print_exc(file=log)
-            explained.add_note(f"details: {run.output_file}")
+        with suppress(OSError):  # a full disk: the record stays at `running`, which nobody is
+            record("interrupted" if may_go_on else "failed", str(explained))
+            if not getattr(explained, "__notes__", None):  # a stage has written its own
+                with run.output_file.open("a", encoding="utf-8") as log:
+                    traceback.print_exc(file=log)
+                explained.add_note(f"details: {run.output_file}")
         raise explained from error
     record("done")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from recipe_runner.backends import backend
@@ -58,7 +58,7 @@ def start(plan: Plan, run: RunDirectory, *, announce: Announce) -> Outcome:
     Raises:
         RunnerError: what stopped the run.
     """
-    with run.lock():
+    with _written(), run.lock():
         return _run(plan, run, resumed=False, announce=announce)
 
 
@@ -95,7 +95,7 @@ def _go_on(
     files: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Resume a run under a plan that may differ from its own in what may change."""
-    with run.lock():
+    with _written(), run.lock():
         manifest = run.read_manifest()
         last = manifest.attempts[-1] if manifest.attempts else None
         if last is not None and last.state == "running" and last.host != platform.node():
@@ -117,6 +117,20 @@ def _go_on(
 def _run(plan: Plan, run: RunDirectory, *, resumed: bool, announce: Announce) -> Outcome:
     run_it = run_stages if plan.stages else survive
     return run_it(plan, run, resumed=resumed, announce=announce)
+
+
+@contextlib.contextmanager
+def _written() -> Iterator[None]:
+    """Say in words what keeps the files of a run from being written."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # whoever read the output has gone away
+            raise
+        raise RunFailed(
+            f"{error}; free the disk or fix the path, then give the same command again: the run "
+            "goes on where its files end"
+        ) from error
 
 
 def _working_directory(plan: Plan, run: RunDirectory) -> Path:
