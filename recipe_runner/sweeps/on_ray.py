@@ -87,6 +87,8 @@ class RayExecutor:
 def ray_executor(plans: Sequence[Plan], directory: Path) -> Iterator[RayExecutor]:
     """Connect to the cluster of RAY_ADDRESS, or to the one that runs on this machine.
 
+    A connection that this process has already is used, and left open.
+
     Raises:
         UsageError: if Ray is not installed.
         BackendError: if there is no cluster.
@@ -97,6 +99,9 @@ def ray_executor(plans: Sequence[Plan], directory: Path) -> Iterator[RayExecutor
         raise UsageError(
             "--executor ray needs Ray, which is not installed: pip install 'recipe-run[ray]'"
         ) from error
+    if ray.is_initialized():
+        yield RayExecutor(ray)
+        return
     try:
         ray.init(address=os.environ.get("RAY_ADDRESS") or "auto", log_to_driver=False)
     except (ConnectionError, ValueError) as error:
