@@ -225,11 +225,11 @@ def locate(location: tuple[str | int, ...], start: Slot = ROOT) -> Path:
     parts = list(location)
     while parts:
         part = parts.pop(0)
-        if current is not None and current.is_union and len(current.branches()) > 1:
+        while current is not None and current.is_union and len(current.branches()) == 1:
+            current = current.branches()[0]  # what is optional is a union with null
+        if current is not None and current.is_union:
             current = _branch_called(current, part)
             continue
-        if current is not None and current.is_union:
-            current = current.branches()[0]
         if part == "[key]":
             continue
         path.append(part)

@@ -6,6 +6,8 @@ beside it are found in the same go.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from recipe_runner.language.diagnostics import Place, Report, dotted
 from recipe_runner.language.grammar import ROOT, Slot, discriminator_key, slots_at, tag_of, tags
 from recipe_runner.language.grammar import child as child_slot
@@ -14,17 +16,17 @@ from recipe_runner.language.tree import Entry, Node, Path
 from recipe_runner.language.wording import show
 
 
-def assume_kinds(root: Node, report: Report) -> Node:
+def assume_kinds(root: Node, emptied: Mapping[Path, Place], report: Report) -> Node:
     """Return the tree with a valid kind in each section that has kinds, or with it broken.
 
-    A method that nothing hints at stays as it is.
+    A method that nothing hints at stays as it is. `emptied` are the keys without a value.
     """
-    assumed = _assume(root, root.place, ROOT, (), report)
+    assumed = _assume(root, root.place, ROOT, (), emptied, report)
     entries = dict(assumed.mapping or {})
     for key, entry in entries.items():
         section = _section(assumed, key)
         if section is not None and entry.node.mapping is not None and not entry.node.broken:
-            node = _assume(entry.node, entry.key_place, section, (key,), report)
+            node = _assume(entry.node, entry.key_place, section, (key,), emptied, report)
             entries[key] = Entry(entry.key_place, node)
     return Node(entries, assumed.place, assumed.broken)
 
@@ -52,14 +54,21 @@ def _fits_alone(root: Node, key: str, union: Slot) -> bool:
     return any(name in model.model_fields for model in alone for name in written or {})
 
 
-def _assume(node: Node, key_place: Place, union: Slot, path: Path, report: Report) -> Node:
+def _assume(
+    node: Node,
+    key_place: Place,
+    union: Slot,
+    path: Path,
+    emptied: Mapping[Path, Place],
+    report: Report,
+) -> Node:
     key = discriminator_key(union)
     assert key is not None, "only unions told apart by a key are asked about"
     entry = (node.mapping or {}).get(key)
     if entry is not None and entry.node.value in tags(union):
         return node
     if entry is None:
-        _report_missing(key_place, union, key, path, report)
+        _report_missing(emptied.get((*path, key), key_place), union, key, path, report)
     elif not entry.node.broken:
         _report_wrong(entry.node, union, (*path, key), report)
     value = None if entry is None else entry.node.value

@@ -25,7 +25,7 @@ def check_structure(root: Node, emptied: dict[Path, Place], report: Report) -> R
         return None
     before = len(report.diagnostics)
     _check_version_type(root, report)
-    assumed = assume_kinds(root, report)
+    assumed = assume_kinds(root, emptied, report)
     method = assumed.get("method")
     known = method.value if method is not None and method.value in list(METHODS) else None
     try:
