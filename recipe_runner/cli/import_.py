@@ -37,10 +37,19 @@ def import_(words: tuple[str, ...], output: Path | None, data: str | None, force
     if output is None:
         click.echo(text, nl=False)
     else:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text, "utf-8")
-        click.echo(f"wrote {output}; next: recipe-run validate {output}", err=True)
+        _write(output, text)
     _report(imported)
+
+
+def _write(output: Path, text: str) -> None:
+    from recipe_runner.cli.schema import schema_text
+
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(text, "utf-8")
+    schema = output.parent / SCHEMA_FILE
+    if not schema.exists():
+        schema.write_text(schema_text(), "utf-8")
+    click.echo(f"wrote {output}; next: recipe-run validate {output}", err=True)
 
 
 def _imported(words: tuple[str, ...], name: str | None, data: str | None) -> Imported:
