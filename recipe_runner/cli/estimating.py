@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import click
 
 from recipe_runner.planning.estimate import Estimate
 
@@ -65,6 +68,8 @@ def estimated_plan(loaded: LoadedRecipe, plan: Plan) -> Estimate:
 def _estimates(plans: list[Plan]) -> list[Estimate]:
     from recipe_runner.runs.estimates import estimates_of
 
+    if sys.stderr.isatty():  # it takes seconds: tokenizers, data, environments
+        click.echo("looking at the data …", err=True)
     return estimates_of(plans)
 
 

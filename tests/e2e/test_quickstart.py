@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.command import Result
 from tests.e2e.conftest import only_run, rows
+from tests.e2e.estimated import check_estimate
 
 REWARD = "env/all/reward/total"
 
@@ -36,4 +37,5 @@ def test_the_reward_rises(installed: Callable[..., Result], root: Path, tmp_path
     assert str(run.relative_to(tmp_path)) in done.stdout
     assert f"{mean(rewards[:3]):.3f} -> {mean(rewards[-3:]):.3f}" in done.stdout
     assert "next:" in done.stdout
+    check_estimate(run, "prompts")
     assert not done.stderr

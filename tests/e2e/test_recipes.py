@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.command import Result
 from tests.e2e.conftest import only_run, rows
+from tests.e2e.estimated import check_estimate
 
 SMALL = (
     "--set",
@@ -74,6 +75,8 @@ def test_sft_learns_its_conversations(
     tests = [row["test/nll"] for row in metrics if "test/nll" in row]
     assert tests[-1] < tests[0]
     assert "loss:" in done.stdout
+    # No length here is the model's choice.
+    check_estimate(only_run(tmp_path, "sft-conversations"), "prompts", "trained", "sampled")
     shown = recipe_run("runs", "show", "sft-conversations")
     assert shown.returncode == 0, shown.stderr
     assert "done" in shown.stdout

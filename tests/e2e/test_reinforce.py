@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.e2e.command import Result, Start
 from tests.e2e.conftest import rows, wait_for
+from tests.e2e.estimated import check_estimate
 
 RECIPE = """\
 version: 1
@@ -56,3 +57,4 @@ def test_killed_and_resumed_it_has_the_numbers_of_an_uninterrupted_run(
     (uninterrupted,) = tmp_path.glob("runs/whole/*")
     assert [row["step"] for row in _numbers(run)] == list(range(8))
     assert _numbers(run) == _numbers(uninterrupted)
+    check_estimate(uninterrupted, "prompts")

@@ -21,10 +21,10 @@ def measured_texts(
     ruler: Ruler,
     limits: Limits,
 ) -> Texts:
-    """Return the mean tokens of a row, over the first batches in the order of the first epoch.
+    """Return the mean tokens of a row, over the first batches in the order that the data has.
 
     Args:
-        steps: of the run: where the first epoch holds them and all are measured, the mean is exact.
+        steps: of the run: where one epoch holds them and all are measured, the mean is exact.
         datums_a_row: two for comparisons.
     """
     text = _mean(train, steps, datums_a_row, ruler, limits)

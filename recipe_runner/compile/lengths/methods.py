@@ -36,6 +36,7 @@ Measure = Callable[[Plan, Any, Ruler, Limits], Lengths]
 def conversations(plan: Plan, config: Any, ruler: Ruler, limits: Limits) -> Lengths:
     """`sft` and `dpo`: whole texts, both replies of a comparison together."""
     train, test = config.dataset_builder()
+    train.set_epoch(seed=0)  # as both loops begin
     steps = len(train) * config.num_epochs
     texts = measured_texts(
         train,
