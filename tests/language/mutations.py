@@ -15,6 +15,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
+from recipe_runner.catalog import models
+
 SEED = 2026
 # Below these anything goes, as far as the language knows.
 FREE = {"kwargs", "vars", "variants", "set", "stages", "tags", "extends", "parts", "args"}
@@ -213,8 +215,10 @@ def duplicate_key(original: Original, rng: random.Random) -> Iterator[Mutant]:
 
 
 def missing_key(original: Original, rng: random.Random) -> Iterator[Mutant]:
-    """Take the value away: a key without one is as good as none."""
-    required = ("model.name", "method", "rollout.max_tokens", "rollout.group_size", "batch_size")
+    """Take the value away: a key without one is as good as none, but for what a parent gives."""
+    if "extends:" in original.text:
+        return
+    required = ("model.name", "method", "rollout.max_tokens", "rollout.group_size")
     for spot in _chosen(original, rng, lambda s: bool(s.text) and ".".join(s.path) in required):
         text = original.replaced(spot.value, str(spot.text), "")
         line, column = spot.key
@@ -307,8 +311,10 @@ def renderer_of_another_family(original: Original, rng: random.Random) -> Iterat
 
 
 def too_long_for_the_model(original: Original, rng: random.Random) -> Iterator[Mutant]:
+    name = original.at("model.name")
+    facts = models.find(str(name.plain)) if name else None
     for spot in _chosen(original, rng, lambda s: ".".join(s.path) == "rollout.max_tokens"):
-        if spot.text is not None and original.at("model.name") is not None:
+        if spot.text is not None and facts is not None and facts.context is not None:
             yield _in_place(original, "too long for the model", spot, "9999999", "context")
 
 

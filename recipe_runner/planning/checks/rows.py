@@ -32,6 +32,8 @@ def steps_of_files(recipe: Recipe) -> int | None:
 def _shortest(recipe: DistillRecipe) -> int | None:
     """Return the batches of the teacher whose data ends first."""
     teachers = teachers_of(recipe)
+    if not teachers:  # of a recipe that is wrong there, and is checked for the rest
+        return None
     shares = share_out(recipe.batch_size, [each.weight for each in teachers])
     batches: list[int] = []
     for teacher, share in zip(teachers, shares, strict=True):
