@@ -28,6 +28,7 @@ def summary(outcome: Outcome, plan: Plan, recipe: Path) -> Iterator[str]:
         what = main_model(plan.recipe) or "the models that the recipe names"
         yield f"{plan.served.note}: these figures say nothing about {what}"
     yield f"run: {run.path}"
+    yield from (f"{name}: {link}" for name, link in run.read_manifest().links.items())
     yield "next:"
     yield f"  recipe-run {recipe} --set seed={plan.recipe.seed + 1}   again, on other problems"
     yield f"  recipe-run plan {recipe}   every setting, resolved"

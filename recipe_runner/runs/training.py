@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 
 from recipe_runner.backends import Connection, backend
@@ -15,6 +13,7 @@ from recipe_runner.runs import registry
 from recipe_runner.runs.console import captured_output
 from recipe_runner.runs.control import guarded
 from recipe_runner.runs.directory import RunDirectory
+from recipe_runner.runs.environment import variables_set
 from recipe_runner.runs.estimates import record_estimate
 from recipe_runner.runs.progress import Curve, watch
 from recipe_runner.runs.progress.status import Status
@@ -41,7 +40,7 @@ def train(
     Args:
         connection: a backend that is up; none: it is brought up for this run alone.
     """
-    from recipe_runner.runs.loggers import wandb_environment
+    from recipe_runner.runs.loggers import followed
     from recipe_runner.runs.progress.display import make_display
 
     root = Path(plan.recipe.logging.dir)
@@ -53,11 +52,12 @@ def train(
         if connection is None:
             connection = stack.enter_context(connected(plan, run))
         display = make_display(terminal, getattr(plan.recipe, "steps", None), position.step, status)
-        on_row = stack.enter_context(_row_logger(plan, run))
+        stack.callback(display.close)
+        on_row = stack.enter_context(followed(plan, run, status))
         stack.enter_context(watch(run.metrics_file, curve, display, on_row))
         stack.enter_context(shown_waiting(status, run))
         stack.enter_context(search_path(plan.source))
-        stack.enter_context(_environment(_key(connection) | wandb_environment(plan, run.run_id)))
+        stack.enter_context(variables_set(_key(connection)))
         target = _target(plan, run.path, connection.base_url, root, stages=run.path.parent)
         run.note(loaded={name: path for name, path in target.checkpoints.items() if path})
         job = compile_plan(plan, target)
@@ -90,19 +90,6 @@ def connected(plan: Plan, run: RunDirectory) -> AbstractContextManager[Connectio
     store = Path(plan.recipe.logging.dir) / LOCAL_STORE
     chosen = backend(backend_kind(plan.recipe.backend))
     return chosen.connect(plan, store=store, log=run.backend_log)
-
-
-@contextmanager
-def _row_logger(
-    plan: Plan, run: RunDirectory
-) -> Iterator[Callable[[dict[str, object]], None] | None]:
-    if plan.recipe.logging.trackio is None and plan.recipe.logging.wandb is None:
-        yield None
-        return
-    from recipe_runner.runs.loggers import trackio_logger
-
-    with trackio_logger(plan, run.run_id) as log:
-        yield log
 
 
 def _target(
@@ -158,17 +145,3 @@ def _key(connection: Connection) -> dict[str, str]:
     """Variables for the SDK, and quiet progress bars in the run's output file."""
     key = {} if connection.api_key is None else {"TINKER_API_KEY": connection.api_key}
     return {"TQDM_DISABLE": "1", **key}
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +41,7 @@ def watch(
             for row in reader.new_rows():
                 curve.add(row)
                 if on_row is not None:
-                    on_row(row)
+                    _call(on_row, row)
             display.update(curve)
             if ending:
                 return
@@ -54,6 +55,14 @@ def watch(
         stop.set()
         thread.join()
         display.close()
+
+
+def _call(on_row: Callable[[Row], None], row: Row) -> None:
+    """Hand a row on; what goes wrong there is in the log, and ends neither run nor display."""
+    try:
+        on_row(row)
+    except Exception:
+        traceback.print_exc()
 
 
 class _Reader:
