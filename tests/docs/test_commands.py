@@ -29,7 +29,15 @@ ELSEWHERE = {
     "make preflight": ".ci/run",
     "make quickstart": "tests/e2e/test_quickstart.py",
     "recipe-run recipes/sft_conversations.yaml": "tests/e2e/test_recipes.py",
+    "recipe-run recipes/sft_conversations.yaml --set budget.tokens=100000": (
+        "tests/e2e/test_budget.py"
+    ),
     "recipe-run runs show sft-conversations": "tests/e2e/test_recipes.py",
+    "recipe-run chat quickstart@final recipe-run/tiny --backend local": "tests/e2e/test_talk.py",
+    "recipe-run sample quickstart@final recipe-run/tiny "
+    "--prompts recipes/data/multilingual_prompts.jsonl -o replies.jsonl -n 4": (
+        "tests/e2e/test_talk.py"
+    ),
     "recipe-run serve --port 8000": "tests/e2e/test_serve.py",
     "TINKER_BASE_URL=http://127.0.0.1:8000 TINKER_API_KEY=tml-local python your_program.py": (
         "tests/e2e/test_serve.py"
