@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recipe_runner.cli.options import all_overrides, options_of_every_variant
+from recipe_runner.cli.sweep_cost import confirm_sweep
 
 if TYPE_CHECKING:
     from recipe_runner.planning.plan import Plan
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from recipe_runner.sweeps.metric import Metric
     from recipe_runner.sweeps.record import SweepRecord
     from recipe_runner.sweeps.sweep import MakeExecutor, Sweep
-    from recipe_runner.sweeps.variants import Variant
 
 # At once on a service; on this machine, as many as it has processors.
 _PARALLEL_ON_A_SERVICE = 8
@@ -109,7 +109,7 @@ def sweep(
         resume_losers=resume_losers,
     )
     make_executor = _executor(executor)
-    _say_what_it_takes(variants, settings.max_parallel, yes)
+    confirm_sweep(variants, settings.max_parallel, yes=yes)
     record = _run(Sweep(variants, settings), make_executor, metric, output)
     _print_results(record, metric, output)
     ctx.exit(_exit_code(record))
@@ -147,12 +147,6 @@ def _executor(name: str) -> MakeExecutor:
     from recipe_runner.sweeps.local import local_executor
 
     return local_executor
-
-
-def _say_what_it_takes(variants: list[Variant], max_parallel: int, yes: bool) -> None:
-    """Print what starts, before anything does."""
-    at_once = min(max_parallel, len(variants))
-    click.echo(f"{len(variants)} variants, {at_once} at once", err=True)
 
 
 def _run(sweep: Sweep, make_executor: MakeExecutor, metric: Metric, output: str) -> SweepRecord:

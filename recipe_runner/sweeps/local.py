@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from recipe_runner.envs.gem.workers import SIZE_VARIABLE, default_size
 from recipe_runner.errors import BackendError
 from recipe_runner.planning.plan import Plan
 from recipe_runner.runs.console import captured_output
@@ -68,7 +69,9 @@ class LocalExecutor:
 
 
 @contextmanager
-def local_executor(plans: Iterable[Plan], directory: Path) -> Iterator[LocalExecutor]:
+def local_executor(
+    plans: Iterable[Plan], directory: Path, max_parallel: int
+) -> Iterator[LocalExecutor]:
     """Begin to import what the plans need; those of the local backend share one server.
 
     Raises:
@@ -79,13 +82,14 @@ def local_executor(plans: Iterable[Plan], directory: Path) -> Iterator[LocalExec
     from recipe_runner.runs.training import LOCAL_STORE
 
     chosen = list(plans)
+    shared = {SIZE_VARIABLE: str(default_size(max_parallel))}
     forked.preload(modules_for(chosen))
     # What the imports have to say is not for the terminal.
     with captured_output(directory / "imports.log"):
         forked.warm_up()
     stores = {Path(p.recipe.logging.dir) / LOCAL_STORE for p in chosen if _is_local(p)}
     if len(stores) != 1:  # none is needed, or runs with checkpoints in several places
-        yield LocalExecutor({})
+        yield LocalExecutor(shared)
         return
     with ExitStack() as stack:
         server = shared_server(store=stores.pop(), log=directory / "backend.log")
@@ -93,7 +97,7 @@ def local_executor(plans: Iterable[Plan], directory: Path) -> Iterator[LocalExec
             variables = stack.enter_context(server)
         except LaunchError as error:
             raise BackendError(f"the local backend did not start: {error}") from error
-        yield LocalExecutor(variables)
+        yield LocalExecutor(shared | variables)
 
 
 def _is_local(plan: Plan) -> bool:

@@ -84,7 +84,9 @@ class RayExecutor:
 
 
 @contextmanager
-def ray_executor(plans: Sequence[Plan], directory: Path) -> Iterator[RayExecutor]:
+def ray_executor(
+    plans: Sequence[Plan], directory: Path, max_parallel: int
+) -> Iterator[RayExecutor]:
     """Connect to the cluster of RAY_ADDRESS, or to the one that runs on this machine.
 
     A connection that this process has already is used, and left open.

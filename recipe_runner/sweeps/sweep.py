@@ -39,7 +39,7 @@ class Executor(Protocol):
 
 class MakeExecutor(Protocol):
     def __call__(
-        self, plans: Sequence[Plan], directory: Path
+        self, plans: Sequence[Plan], directory: Path, max_parallel: int
     ) -> AbstractContextManager[Executor]: ...
 
 
@@ -95,7 +95,8 @@ class Sweep:
             self.directory.write(self.record)
             if names:
                 plans = [self._variants[name].plan for name in names]
-                with make_executor(plans, self.directory.path) as executor:
+                parallel = min(self.settings.max_parallel, len(names))
+                with make_executor(plans, self.directory.path, parallel) as executor:
                     self._run(names, executor, display)
             self.record.ended = now()
             self.directory.write(self.record)

@@ -24,6 +24,9 @@ START_CPU_SECONDS = 30.0
 STEP_CPU_SECONDS = 2.0
 """For a step or a grading. GEM gives its math grader 1 s of wall time."""
 
+# How many workers a run has, for who starts many runs: each worker takes a hundred megabytes.
+SIZE_VARIABLE = "RECIPE_RUN_ENV_WORKERS"
+
 _WALL_PER_CPU_SECOND = 10.0
 _IMPORT_SECONDS = 300.0
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
@@ -212,8 +215,14 @@ def shared_pool() -> WorkerPool:
     return _pool_of(os.getpid())
 
 
+def default_size(runs: int = 1) -> int:
+    """Return how many workers a run has, where so many runs share this machine."""
+    share = (os.cpu_count() or 2) // (2 * runs)
+    return max(1 if runs > 1 else 2, min(8, share))
+
+
 @cache
 def _pool_of(_pid: int) -> WorkerPool:
-    pool = WorkerPool(max(2, min(8, (os.cpu_count() or 2) // 2)))
+    pool = WorkerPool(int(os.environ.get(SIZE_VARIABLE, 0)) or default_size())
     atexit.register(pool.close)
     return pool
