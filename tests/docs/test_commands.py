@@ -38,7 +38,16 @@ ELSEWHERE = {
     "--prompts recipes/data/multilingual_prompts.jsonl -o replies.jsonl -n 4": (
         "tests/e2e/test_talk.py"
     ),
+    "recipe-run report quickstart": "tests/reports/test_page.py",
+    "recipe-run report 20261121-0744 20261121-0748 -o rates.html": "tests/reports/test_page.py",
+    "recipe-run report quickstart --serve": "tests/reports/test_page.py",
     "recipe-run serve --port 8000": "tests/e2e/test_serve.py",
+    "recipe-run sweep recipes/sweep.yaml": "tests/sweeps/test_sweep.py",
+    "recipe-run sweep recipes/sweep.yaml --max-parallel 4 --sort test/env/all/reward/total:max": (
+        "tests/sweeps/test_sweep.py"
+    ),
+    "recipe-run sweep recipes/sweep.yaml --halving headline --halving-steps 5 "
+    "--halving-factor 3": "tests/sweeps/test_sweep.py",
     "TINKER_BASE_URL=http://127.0.0.1:8000 TINKER_API_KEY=tml-local python your_program.py": (
         "tests/e2e/test_serve.py"
     ),
