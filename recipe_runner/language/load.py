@@ -70,7 +70,7 @@ class RecipeFile:
         loaded = _load(_own(self._parts), chosen, self._given, report)
         if loaded is None or report.has_errors:
             raise RecipeError(report.diagnostics, partial=loaded)
-        return loaded
+        return replace(loaded, files=report.files)
 
     def _read(self, path: Path, overrides: Sequence[str], variables: Sequence[str]) -> Parts | None:
         flags = parse_overrides(overrides, self._report)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from recipe_runner.language import RecipeError, find_recipes, variant_names
+from recipe_runner.language import RecipeError, find_recipes, load, variant_names
+from tests.conftest import RL_RECIPE
 
 VARIANTS = """\
 variants:
@@ -161,3 +162,20 @@ def test_recipes_are_found_below_directories_but_parts_are_not(here: Path) -> No
     with pytest.raises(RecipeError) as caught:
         find_recipes(["none", "nowhere", ""])
     assert [d.code for d in caught.value.diagnostics] == ["missing-file"] * 3
+
+
+def test_a_recipe_knows_all_files_that_it_was_made_from(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("version: 1\n")
+    (tmp_path / "child.yaml").write_text(f"extends: base.yaml\n{RL_RECIPE}")
+    (tmp_path / "both.yaml").write_text(
+        "version: 1\nmethod: pipeline\nstages:\n  one: {recipe: child.yaml}\n"
+    )
+    for name, files in (
+        ("base.yaml", None),
+        ("child.yaml", ["child.yaml", "base.yaml"]),
+        ("both.yaml", ["both.yaml", "child.yaml", "base.yaml"]),
+    ):
+        if files is not None:
+            loaded = load(tmp_path / name)
+            assert [Path(path).name for path in loaded.files] == files
+            assert loaded.files[str(tmp_path / name)] == loaded.text
