@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from recipe_runner.planning.estimate import Estimate, Span, TokenEstimate
+from recipe_runner.planning.tokens import Tokens
 from recipe_runner.reports.assemble import assemble
 from recipe_runner.reports.page import render
 from recipe_runner.reports.server import make_server
 from recipe_runner.reports.sweep import Chosen
 from recipe_runner.runs.directory import RunDirectory
+from recipe_runner.runs.usage import Usage
 from tests.reports.conftest import MakeRun, metrics_row, rollout, write_lines
 
 EVIL = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
@@ -129,6 +132,39 @@ def test_a_real_run_is_drawn_without_the_network(
     assert readout.startswith("last")
     shown, *_ = texts(browser, ".piece.shown")
     assert "boxed" in shown
+
+
+def test_counted_tokens_stand_beside_the_estimate(
+    open_page: Callable[..., Any], make_run: MakeRun
+) -> None:
+    run = make_run([metrics_row(0, 0.5)])
+    used = {"prefill": 900, "cached": 0, "sampled": 450, "trained": 1350}
+    half = {kind: count // 2 for kind, count in used.items()}
+    most = {kind: max(0, count - 1) for kind, count in used.items()}
+    usage = Usage(tokens={"m": Tokens(**used)}, seconds=75, usd=0.0123, prices_of=["2026-01-01"])
+    run.usage_file.write_text(usage.model_dump_json())
+    tokens = TokenEstimate(low=Tokens(**half), expected=Tokens(**most), high=Tokens(**most))
+    estimate = Estimate(
+        steps=1,
+        rollouts=8,
+        tokens={"m": tokens},
+        usd=Span(low=0.01, expected=0.0125, high=0.5),
+        unpriced=[],
+        prices_of=["2026-01-01"],
+        storage_gb=None,
+        storage_usd_per_month=None,
+        assumptions=["replies end early"],
+    )
+    run.estimate_file.write_text(estimate.model_dump_json())
+    browser = open_page(run)
+    rows = [text.strip() for text in texts(browser, "#cost tbody tr")]
+    assert rows == [
+        "prefill900450899899↑ 1.001 × the high",
+        "sampled450225449449↑ 1.002 × the high",
+        "trained1,3506751,3491,349↑ 1.001 × the high",
+        "cost$0.01$0.01$0.01$0.50✓ within",
+    ]
+    assert "2,700" in texts(browser, ".tile")[1]
 
 
 def test_what_a_model_writes_is_text_and_nothing_else(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -149,13 +152,24 @@ def _data(port: int, mark: str | None = None) -> tuple[dict[str, Any], str]:
 
 
 def _until(read: Callable[[], Any], holds: Callable[[Any], bool]) -> Any:
-    import time
-
     for _ in range(100):
         if holds(value := read()):
             return value
         time.sleep(0.05)
     raise AssertionError("it did not become true in time")
+
+
+def test_the_command_serves_until_ctrl_c(
+    make_run: MakeRun, start_installed: Callable[..., subprocess.Popen[str]]
+) -> None:
+    command = start_installed("report", make_run([metrics_row(0, 0.5)]).path, "--serve")
+    assert command.stdout is not None
+    url = command.stdout.readline().strip()
+    with urllib.request.urlopen(url) as answer:
+        assert b"recipe-run report" in answer.read()
+    command.send_signal(signal.SIGINT)
+    assert command.communicate(timeout=60)[0] == ""
+    assert command.returncode == 0
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "evil.example:{port}", ""])

@@ -2,6 +2,8 @@
 
 const HEIGHT = 190;
 const TALL = 260;
+// A handful of evaluations says nothing smoothed.
+const FEWEST_SMOOTHED = 10;
 
 /** A card that draws itself when it comes into view. */
 function chartCard(app, key, { tall = false } = {}) {
@@ -35,7 +37,7 @@ function describe(app, key) {
 
 /** Debiased exponential moving average, as the field's dashboards smooth; gaps stay gaps. */
 function smoothed(values, weight) {
-  if (!weight) return values;
+  if (!weight || values.length < FEWEST_SMOOTHED) return values;
   const out = new Array(values.length);
   let mean = 0;
   let seen = 0;
@@ -141,6 +143,7 @@ class Chart {
     }).filter((each) => each.top !== null && Number.isFinite(each.top)).sort((a, b) => a.top - b.top);
     ctx.save();
     ctx.font = `600 ${11 * ratio}px system-ui, sans-serif`;
+    ctx.textAlign = "left";
     ctx.textBaseline = "middle";
     let floor = -Infinity;
     for (const end of ends) {
@@ -152,7 +155,7 @@ class Chart {
     ctx.restore();
   }
 
-  /** Write out the values at the cursor, or the last ones. */
+  /** Write out what was measured at the cursor, or last. */
   read() {
     if (!this.uplot) return;
     const at = this.uplot.cursor.idx;
@@ -160,7 +163,7 @@ class Chart {
     const where = chosen === null ? "last" : this.app.axis === "seconds" ? shortTime(chosen) : `step ${number(chosen)}`;
     const values = this.shown.map((each) => {
       const place = chosen === null ? each.x.length - 1 : nearest(each.x, chosen);
-      return [each.index, place < 0 ? null : each.values[place]];
+      return [each.index, place < 0 ? null : each.raw[place]];
     });
     const few = values.slice(0, 8);
     show(this.readout, el("span", { class: "where" }, where),

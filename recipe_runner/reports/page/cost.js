@@ -33,7 +33,7 @@ function costOf(app, run, index, several) {
   if (usage || estimate?.usd) rows.push(["cost", usage ? usage.usd : null, estimate?.usd || null, dollars]);
   const body = [
     table(["", "counted", "low", "expected", "high", "within"], rows.map(([name, used, span, words]) => [
-      name, used === null ? ABSENT : words(used), ...(span ? [span.low, span.expected, span.high].map(words) : [ABSENT, ABSENT, ABSENT]),
+      name, used === null ? ABSENT : words(used), ...(span ? [span.low, span.expected, span.high].map((each) => words(each)) : [ABSENT, ABSENT, ABSENT]),
       span ? gauge(used, span) : ABSENT,
     ]), { numeric: [1, 2, 3, 4], label: "Tokens and cost" }),
     facts([

@@ -59,10 +59,10 @@ function tiles(app, run) {
   const tile = (name, value, note) => el("div", { class: "tile" }, el("span", { class: "name" }, name), el("span", { class: "value" }, value), el("span", { class: "note" }, note || ""));
   const used = usage ? totalTokens(usage.tokens) : null;
   return el("div", { class: "tiles" },
-    run.headline ? tile(run.headline.label, `${number(run.headline.first)} → ${number(run.headline.last)}`, "mean of the first and last three steps") : null,
+    run.headline ? tile(run.headline.label, `${number(run.headline.first, 3)} → ${number(run.headline.last, 3)}`, "mean of the first and last three steps") : null,
     tile("steps", run.headline ? number(run.headline.steps) : "0", run.steps_wanted ? `of ${number(run.steps_wanted)}` : ""),
     used === null ? null : tile("tokens", number(used), estimate ? `expected ${number(expectedTokens(estimate))}` : ""),
-    usage ? tile("cost", dollars(usage.usd), estimate && estimate.usd ? `expected ${dollars(estimate.usd.expected)}` : "at hosted prices") : null,
+    usage ? tile("cost", usage.usd === null ? "no price" : dollars(usage.usd), estimate?.usd ? `expected ${dollars(estimate.usd.expected)}` : usage.usd === null ? "is known for the model" : "at hosted prices") : null,
     usage ? tile("at work", duration(usage.seconds), count(run.attempts.length, "attempt")) : tile("attempts", number(run.attempts.length), ""),
     run.rollouts ? tile("rollouts", number(run.rollouts.total), run.rollouts.kept < run.rollouts.total ? `${number(run.rollouts.kept)} in this report` : "") : null);
 }

@@ -2,14 +2,14 @@
 
 const ABSENT = "–";
 
-/** Four significant digits; whole numbers whole, with separators. */
-function number(value) {
+/** A few significant digits; whole numbers whole, with separators. */
+function number(value, digits = 4) {
   if (value === null || value === undefined) return ABSENT;
   if (!Number.isFinite(value)) return String(value);
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return value.toLocaleString("en-US");
   const size = Math.abs(value);
   if (size < 1e-3 || size >= 1e7) return value.toExponential(2).replace("e+", "e");
-  return String(Number(value.toPrecision(4)));
+  return String(Number(value.toPrecision(digits)));
 }
 
 function signed(value) {
