@@ -40,7 +40,7 @@ def reproduce(reference: str, root: Path, check: bool, exact: bool, yes: bool, o
             _print_json(repetition, {}, None, output)
             return
         if repetition.plan.served.kind == "hosted" and not yes:
-            _confirm()
+            _confirm(repetition)
         outcome = repeat(repetition, announce=say)
 
         from recipe_runner.runs.equality import compare_metrics
@@ -105,8 +105,25 @@ def _print_json(
     click.echo(json.dumps(result, indent=2))
 
 
-def _confirm() -> None:
-    """Ask a person at a terminal, as a run of the recipe does."""
-    asked = sys.stdin.isatty() and sys.stdout.isatty()
-    if asked and not click.confirm("This runs on hosted Tinker, for money. Start?", default=True):
+def _confirm(repetition: Repetition) -> None:
+    """Ask a person at a terminal, with what the original took; a script needs a budget or `--yes`.
+
+    Raises:
+        UsageError: if the answer is no, or nobody can be asked.
+    """
+    from recipe_runner.runs.progress.words import money
+    from recipe_runner.runs.usage import read_usage
+
+    used = read_usage(repetition.original)
+    took = "" if used is None else f"The original took {used.total.total:,} tokens"
+    if used is not None and used.usd is not None:
+        took += f", {money(used.usd)} by the shipped prices"
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        if repetition.plan.recipe.budget is None:
+            raise UsageError(
+                "this would spend money without a limit, and there is no terminal to ask at; give "
+                "--yes"
+            )
+        return
+    if not click.confirm(f"{took}. Start, on hosted Tinker?".lstrip(". "), default=True):
         raise UsageError("not started")

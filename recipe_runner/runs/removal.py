@@ -41,7 +41,7 @@ def left_on_service(run: RunDirectory) -> Iterator[str]:
         served, "in the local backend's store, where their time to live ends them"
     )
     count = "1 checkpoint stays" if len(saved) == 1 else f"{len(saved)} checkpoints stay"
-    yield f"{count} {where}; to delete them, first: recipe-run weights rm {run.path}"
+    yield f"{count} {where}; to delete them first: recipe-run weights rm {run.path}"
 
 
 def remove(run: RunDirectory) -> None:
