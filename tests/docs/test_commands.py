@@ -30,7 +30,7 @@ ELSEWHERE = {
     "make quickstart": "tests/e2e/test_quickstart.py",
     "recipe-run recipes/sft_conversations.yaml": "tests/e2e/test_recipes.py",
     "recipe-run recipes/sft_conversations.yaml --set budget.tokens=100000": (
-        "tests/e2e/test_budget.py"
+        "tests/e2e/test_stopping.py"
     ),
     "recipe-run runs show sft-conversations": "tests/e2e/test_recipes.py",
     "recipe-run chat quickstart@final recipe-run/tiny --backend local": "tests/e2e/test_talk.py",
