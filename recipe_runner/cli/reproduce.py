@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +43,8 @@ def reproduce(reference: str, root: Path, check: bool, exact: bool, yes: bool, o
             return
         if repetition.plan.served.kind == "hosted" and not yes:
             _confirm(repetition)
-        outcome = repeat(repetition, announce=say)
+        with _kept_for_json() if output == "json" else nullcontext():
+            outcome = repeat(repetition, announce=say)
 
         from recipe_runner.runs.equality import compare_metrics
 
@@ -53,6 +56,20 @@ def reproduce(reference: str, root: Path, check: bool, exact: bool, yes: bool, o
         _print_json(repetition, found, outcome.run.path.resolve(), output)
     if exact and not all(equality.holds for equality in found.values()):
         raise RunFailed("the metrics are not equal, and --exact asks for that")
+
+
+@contextmanager
+def _kept_for_json() -> Iterator[None]:
+    """Send what the run shows to standard error: standard output is for the result alone."""
+    sys.stdout.flush()
+    saved = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)
 
 
 def _introduction(repetition: Repetition) -> Iterator[str]:
