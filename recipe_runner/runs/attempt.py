@@ -116,8 +116,9 @@ def recorded(plan: Plan, run: RunDirectory, from_step: int) -> Iterator[None]:
         manifest.versions = package_versions()
         if state != "running":
             manifest.summary = summary_of(run, manifest, plan.recipe.method)
-        run.write_manifest(manifest)
+        # In this order: after a kill in between, the record is behind, and goes on from there.
         run.add_event(state, from_step=from_step, **({"error": error} if error else {}))
+        run.write_manifest(manifest)
 
     record("running")
     try:

@@ -7,6 +7,7 @@ import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from importlib import metadata
 from itertools import islice
 from pathlib import Path
@@ -31,13 +32,14 @@ def package_versions() -> dict[str, str]:
     return versions
 
 
-def all_packages() -> dict[str, str]:
-    """Return the versions of all installed packages, sorted by name."""
+@cache
+def all_packages() -> Mapping[str, str]:
+    """Return the versions of all installed packages, sorted by name; read once, for it is slow."""
     found: dict[str, str] = {}
     for distribution in metadata.distributions():
-        name = distribution.name
-        if name:
-            found.setdefault(name.lower().replace("_", "-"), distribution.version)
+        about = distribution.metadata  # parsed anew by each of the distribution's own properties
+        if about["Name"]:
+            found.setdefault(about["Name"].lower().replace("_", "-"), about["Version"])
     return dict(sorted(found.items()))
 
 
