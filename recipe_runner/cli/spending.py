@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,7 @@ def _table(name: str, tokens: Tokens, estimate: Estimate | None) -> Iterator[str
     yield from columns((f"tokens of {name}", "counted", "expected", "low-high"), _right(spans))
 
 
-def _right(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+def _right(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """Align numbers to the right, as far as those of one column go."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
     return [

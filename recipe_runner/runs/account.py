@@ -17,7 +17,7 @@ from recipe_runner.runs.progress.status import Status
 from recipe_runner.runs.usage import Usage, read_usage, usage_of, write_usage
 from schemas.budget import Budget
 
-_WRITTEN_AT_MOST_EVERY_S = 0.5
+_WRITTEN_AT_MOST_EVERY_S = 1.0
 
 _logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Account:
         return None if whole is None else f"{whole} for the whole pipeline"
 
     def update(self) -> None:
-        """Bring the status and the record up to date, the record at most twice a second."""
+        """Bring the status and the record up to date, the record at most once a second."""
         self._show()
         if time.monotonic() - self._written[1] >= _WRITTEN_AT_MOST_EVERY_S:
             self.write()
