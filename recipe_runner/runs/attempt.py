@@ -14,6 +14,7 @@ from recipe_runner.planning.plan import Plan
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.environment import package_versions
 from recipe_runner.runs.files import read_json_lines
+from recipe_runner.runs.hub import hub_revisions
 from recipe_runner.runs.manifest import State, new_attempt, now
 from recipe_runner.runs.programs import unisolated_programs
 from recipe_runner.runs.progress import Curve, headline
@@ -116,6 +117,7 @@ def recorded(plan: Plan, run: RunDirectory, from_step: int) -> Iterator[None]:
         manifest.versions = package_versions()
         if state != "running":
             manifest.summary = summary_of(run, manifest, plan.recipe.method)
+            manifest.hub = hub_revisions(plan.recipes)
         # In this order: after a kill in between, the record is behind, and goes on from there.
         run.add_event(state, from_step=from_step, **({"error": error} if error else {}))
         run.write_manifest(manifest)

@@ -55,7 +55,7 @@ class Manifest(BaseModel):
     Attributes:
         working_directory: where it was started; relative paths of the plan hold from there.
         code: SHA-256 of the user's modules that the recipe names, by path.
-        hub: revision of each data set of the hub that the run read.
+        hub: commit of what the recipe names on the Hugging Face hub, as the cache had it.
         loaded: the `tinker://` path that each checkpoint stood for which the recipe names.
         links: name -> where the run is to be seen elsewhere.
         reproduces: the directory of the run that this one repeats.

@@ -18,6 +18,7 @@ from recipe_runner.runs.environment import (
     machine,
 )
 from recipe_runner.runs.git import read_repository
+from recipe_runner.runs.hub import hub_revisions
 from recipe_runner.runs.manifest import Manifest
 from recipe_runner.runs.record import GIT_DIFF
 from recipe_runner.runs.record import PACKAGES as PACKAGES_FILE
@@ -54,6 +55,7 @@ def differences(run: RunDirectory, manifest: Manifest, plan: Plan) -> list[Diffe
         *_repository(run, manifest, plan),
         *_code(manifest, plan),
         *_data(plan),
+        *_files("hub", manifest.hub, hub_revisions(plan.recipes)),
         *_weights(plan),
         *_never_equal(plan),
     ]
