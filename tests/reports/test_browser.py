@@ -164,7 +164,7 @@ def test_counted_tokens_stand_beside_the_estimate(
         "trained1,3506751,3491,349↑ 1.001 × the high",
         "cost$0.01$0.01$0.01$0.50✓ within",
     ]
-    assert "2,700" in texts(browser, ".tile")[1]
+    assert "2,700" in texts(browser, ".tile")[2]
 
 
 def test_what_a_model_writes_is_text_and_nothing_else(
@@ -278,6 +278,7 @@ def test_runs_lie_over_each_other(open_page: Callable[..., Any], make_run: MakeR
         "return / s$|min/.test(document.querySelector('.readout .where').textContent) "
         "|| document.querySelector('.readout').textContent.startsWith('last')",
     )
+    assert "0.00010.0002" in texts(browser, "#curves .legend")[0]
     browser.execute_script("document.querySelector('#runs input').click()")
     until(browser, "return document.querySelectorAll('.chart.tall .readout .badge').length === 2")
 

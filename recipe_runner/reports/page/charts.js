@@ -4,6 +4,8 @@ const HEIGHT = 190;
 const TALL = 260;
 // A handful of evaluations says nothing smoothed.
 const FEWEST_SMOOTHED = 10;
+// More numbers than these would not fit beside the ends of their lines.
+const MOST_NUMBERED = 12;
 
 /** A card that draws itself when it comes into view. */
 function chartCard(app, key, { tall = false } = {}) {
@@ -132,7 +134,7 @@ class Chart {
 
   /** Each line ends in its run's number, so that colour is not the only sign. */
   drawNumbers(uplot) {
-    if (this.shown.length < 2) return;
+    if (this.shown.length < 2 || this.shown.length > MOST_NUMBERED) return;
     const ratio = devicePixelRatio || 1;
     const { ctx, bbox } = uplot;
     const ends = this.shown.map(({ index, values, x }) => {

@@ -28,6 +28,19 @@ function runColours(data, key) {
   return row.values.map((each) => scale[place(each)]);
 }
 
+/** What the colours stand for, where they stand for values of a key. */
+function colourLegend(app) {
+  const row = app.data.differences.find((each) => each.key === app.colourKey);
+  if (!row) return null;
+  const of = new Map(row.values.map((value, i) => [value ?? "not readable", app.colours[i]]));
+  const sorted = [...of].sort(([a], [b]) => Number(a) - Number(b) || 0);
+  return [el("code", {}, row.key), sorted.map(([value, colour]) => {
+    const dot = el("span", { class: "dot", "aria-hidden": "true" });
+    dot.style.setProperty("--run", colour);
+    return el("span", {}, dot, value);
+  })];
+}
+
 /** A run's number on its colour. */
 function badge(app, index) {
   const mark = el("span", { class: "badge", "aria-hidden": "true" }, String(index + 1));

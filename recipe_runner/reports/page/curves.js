@@ -31,7 +31,7 @@ function curvesSection(app) {
       app.recolour();
     })) : null);
   draw();
-  return section("curves", "Curves", controls, body);
+  return section("curves", "Curves", controls, app.colourLegend, body);
 }
 
 function redrawCharts(app) {

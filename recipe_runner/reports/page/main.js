@@ -4,6 +4,7 @@ const app = {
   data: null, colours: [], charts: new Set(), hidden: new Set(), openGroups: new Map(),
   smoothing: 0, axis: "steps", log: false, colourKey: "", metricQuery: "", sortRuns: [0, false],
   rollouts: null, browser: null, live: null,
+  colourLegend: el("p", { class: "legend" }),
 };
 
 const SECTIONS = [
@@ -26,14 +27,21 @@ app.redrawSection = (id) => {
   fresh.querySelectorAll("details").forEach((each, i) => {
     if (i < open.length) each.open = open[i];
   });
+  const focused = tabStops(old).indexOf(document.activeElement);
   old.replaceWith(fresh);
+  if (focused >= 0) tabStops(fresh)[focused]?.focus({ preventScroll: true });
 };
 
 app.recolour = () => {
   app.colours = runColours(app.data, app.colourKey);
+  show(app.colourLegend, colourLegend(app));
   for (const [id] of SECTIONS) if (["runs", "sweep", "plan", "cost", "record"].includes(id)) app.redrawSection(id);
   redrawCharts(app);
 };
+
+function tabStops(node) {
+  return [...node.querySelectorAll("button, input, select, summary, [tabindex]")];
+}
 
 function drawAll() {
   app.colours = runColours(app.data, app.colourKey);

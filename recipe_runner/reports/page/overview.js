@@ -67,6 +67,9 @@ function tiles(app, run) {
     run.rollouts ? tile("rollouts", number(run.rollouts.total), run.rollouts.kept < run.rollouts.total ? `${number(run.rollouts.kept)} in this report` : "") : null);
 }
 
+// As many as can be told apart on one chart.
+const LEADERS = 6;
+
 /** Several runs, side by side: which are drawn, and what became of each. */
 function runsSection(app) {
   const { data } = app;
@@ -104,7 +107,16 @@ function runsSection(app) {
       run.cost.usage ? dollars(run.cost.usage.usd) : ABSENT,
     ];
   });
-  return section("runs", "Runs", table(head, rows, { numeric: [2, 3, 4, 5, 6], label: "Runs" }),
+  const draw = (hidden) => {
+    app.hidden = new Set(hidden);
+    app.redrawSection("runs");
+    redrawCharts(app);
+  };
+  const button = (words, hidden) => el("button", { type: "button", class: "plain", onclick: () => draw(hidden()) }, words);
+  const leaders = () => order.slice(LEADERS);
+  const tools = data.runs.length <= LEADERS ? null : el("p", { class: "note tools" }, "draw ",
+    button("all", () => []), button("none", () => order), button(`the first ${LEADERS} of this order`, leaders));
+  return section("runs", "Runs", tools, table(head, rows, { numeric: [2, 3, 4, 5, 6], label: "Runs" }),
     labels.length ? el("p", { class: "note" }, `first and last: ${labels.join(", ")}, mean of three steps`) : null);
 }
 

@@ -20,6 +20,7 @@ function differencesTable(app) {
     return el("p", { class: "note" }, "The plans are the same, as far as they can be read, or they are stages of pipelines.");
   }
   const shown = data.runs.map((_, i) => i);
+  if (data.runs.length > data.differences.length) return runsByRow(app);
   const head = ["key", ...shown.map((i) => [badge(app, i), data.labels[i]])];
   const rows = data.differences.map((row) => {
     const common = mostCommon(row.values);
@@ -28,6 +29,18 @@ function differencesTable(app) {
       ...row.values.map((value) => (value === null ? "not readable" : el("code", { class: value === common ? "value" : "value differs" }, value))),
     ];
   });
+  return table(head, rows, { label: "What differs between the plans" });
+}
+
+/** The same with a row a run: many runs mostly differ in a few keys. */
+function runsByRow(app) {
+  const { data } = app;
+  const common = data.differences.map((row) => mostCommon(row.values));
+  const rows = data.runs.map((_, i) => [
+    [badge(app, i), data.labels[i]],
+    ...data.differences.map((row, k) => (row.values[i] === null ? "not readable" : el("code", { class: row.values[i] === common[k] ? "value" : "value differs" }, row.values[i]))),
+  ]);
+  const head = ["run", ...data.differences.map((row) => [el("code", {}, row.key), row.changes_result ? null : el("span", { class: "flag" }, "same result")])];
   return table(head, rows, { label: "What differs between the plans" });
 }
 
