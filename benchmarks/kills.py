@@ -30,7 +30,7 @@ from recipe_runner.compile.job import METHODS
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.sweeps import forked
 
-_PRELOADED = (
+PRELOADED = (
     "recipe_runner.runs.execute",
     "recipe_runner.runs.training",
     "recipe_runner.runs.failures",
@@ -44,7 +44,7 @@ _PRELOADED = (
     *(f"{backend.__package__}.{name}" for name in ("backend", *backend._SERVER_MODULES)),
 )
 # A run that takes longer hangs.
-_HANGS_AFTER_S = 300.0
+HANGS_AFTER_S = 300.0
 # Kills that are aimed at the first moments of a start, where nothing is on disk yet.
 _EARLY = 0.25
 
@@ -67,7 +67,7 @@ def main() -> int:
     parser.add_argument("--no-server-kills", action="store_true")
     options = parser.parse_args()
     os.environ["HF_HUB_OFFLINE"] = "1"
-    forked.preload(_PRELOADED)
+    forked.preload(PRELOADED)
     root = Path(tempfile.mkdtemp(prefix="kills-"))
     print(f"{'method':<20}{'kills':>6}{'server':>8}{'runs':>6}{'attempts':>10}  result", flush=True)
     tallies = []
@@ -95,14 +95,14 @@ def _kill(name: str, directory: Path, kills: int, moments: random.Random, server
     tally = Tally(name)
     undisturbed = directory / "undisturbed"
     recipe = small_runs.write_recipe(undisturbed, name)
-    _start(recipe, "validate").wait()  # once all imports are done
+    start(recipe, "--help").wait()  # once all imports are done
     started = time.monotonic()
-    status = _start(recipe).wait(_HANGS_AFTER_S)
+    status = start(recipe).wait(HANGS_AFTER_S)
     whole_s = time.monotonic() - started
     if status != 0:
         tally.faults.append(f"undisturbed: exit {status}, see {undisturbed / 'output.txt'}")
         return tally
-    (reference,) = [run.path for run in _runs(undisturbed)]
+    (reference,) = [run.path for run in runs_below(undisturbed)]
     recipe = small_runs.write_recipe(directory / "killed", name)
     print(f"  {name}: {whole_s:.1f} s undisturbed", file=sys.stderr)
     while not tally.faults:
@@ -122,7 +122,7 @@ def _until_the_end(
     servers: bool,
 ) -> None:
     while True:
-        process = _start(recipe)
+        process = start(recipe)
         while tally.kills < kills:
             early = moments.random() < _EARLY
             try:
@@ -140,7 +140,7 @@ def _until_the_end(
             break
         else:
             try:
-                process.wait(_HANGS_AFTER_S)
+                process.wait(HANGS_AFTER_S)
             except TimeoutError:
                 tally.faults.append(f"hangs: process {process.pid}")
                 process.signal(signal.SIGABRT)
@@ -154,7 +154,7 @@ def _until_the_end(
 
 def _check(name: str, directory: Path, reference: Path, tally: Tally) -> None:
     """Compare what has ended with the undisturbed run, and put it aside."""
-    for run in _runs(directory):
+    for run in runs_below(directory):
         tally.runs += 1
         tally.attempts += len(run.read_manifest().attempts)
         if run.state() != "done":
@@ -170,18 +170,18 @@ def _check(name: str, directory: Path, reference: Path, tally: Tally) -> None:
             shutil.rmtree(run.path)
 
 
-def _runs(directory: Path) -> list[RunDirectory]:
+def runs_below(directory: Path) -> list[RunDirectory]:
     found = sorted(directory.glob("runs/[!.]*/*/run.json"))
     return [RunDirectory(file.parent) for file in found]
 
 
-def _start(recipe: Path, *command: str) -> forked.Forked:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("TINKER_")}
+def start(recipe: Path, *options: str) -> forked.Forked:
+    """Start `recipe-run RECIPE` as a fork of the process that has everything imported."""
     return forked.start(
         run_command,
-        ([*command, recipe.name],),
+        ([recipe.name, *options],),
         cwd=recipe.parent,
-        environment=environment,
+        environment=dict(os.environ),
         output=recipe.parent / "output.txt",
     )
 
