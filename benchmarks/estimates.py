@@ -27,7 +27,8 @@ DATA = ROOT / "recipes/data"
 TINY = "version: 1\nbackend: local\nmodel: {name: recipe-run/tiny}\n"
 RATE = "optimizer: {learning_rate: 1e-4}\n"
 ROLLOUT = "rollout: {groups_per_batch: 2, group_size: 4, max_tokens: 16}\n"
-PROMPTS = f"{{kind: prompts, path: {DATA}/worked_problems.jsonl, test_size: 2}}"
+ALL_PROMPTS = f"{{kind: prompts, path: {DATA}/worked_problems.jsonl}}"
+PROMPTS = ALL_PROMPTS.replace("}", ", test_size: 2}")
 
 RECIPES = {
     "sft": f"""method: sft
@@ -66,7 +67,7 @@ env:
     "rl-judge": f"""method: rl
 env:
   kind: preference
-  data: {PROMPTS}
+  data: {ALL_PROMPTS}
   judge: {{kind: prompted, model: Qwen/Qwen3-8B, principles: [Be brief.], max_tokens: 16}}
 {ROLLOUT}steps: 2
 """,
@@ -102,7 +103,7 @@ data: {PROMPTS}
 eval: {{every: 2}}
 """,
     "generate": f"""method: generate
-data: {{kind: prompts, path: {DATA}/worked_problems.jsonl}}
+data: {ALL_PROMPTS}
 sampling: {{max_tokens: 16}}
 samples_per_prompt: 3
 num_prompts: 6

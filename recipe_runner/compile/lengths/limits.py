@@ -23,7 +23,7 @@ class Limits:
     rehearsals: int = 8
     turns: int = 24
     texts: int = 512
-    seconds: float = 5.0
+    seconds: float = 10.0
     _started: float = field(default_factory=time.monotonic, repr=False)
 
     def is_over(self) -> bool:

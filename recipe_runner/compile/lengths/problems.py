@@ -22,6 +22,9 @@ from recipe_runner.planning.volume.spans import between, mean_of
 
 Found = TypeVar("Found")
 
+# A worker process of GEM's imports for seconds, on a busy machine for many.
+_AT_LEAST_ONE_S = 60.0
+
 
 @dataclass(frozen=True)
 class Prompts:
@@ -113,12 +116,27 @@ def _first_groups(dataset: RLDataset, wanted: int) -> tuple[list[EnvGroupBuilder
 
 
 async def _in_time(jobs: Sequence[Coroutine[Any, Any, Found]], limits: Limits) -> list[Found]:
-    """Return what is there when the time is up; a job that fails gives nothing."""
+    """Return what is there when the time is up, and something at least; who fails gives nothing.
+
+    Raises:
+        Exception: the first failure, where nothing but failures is there.
+    """
     tasks = [asyncio.ensure_future(job) for job in jobs]
-    done, late = await asyncio.wait(tasks, timeout=limits.seconds_left)
-    for task in late:
-        task.cancel()
-    return [task.result() for task in tasks if task in done and task.exception() is None]
+    try:
+        done, _ = await asyncio.wait(tasks, timeout=limits.seconds_left)
+        if not done:  # the first has started what the others wait for
+            done, _ = await asyncio.wait(
+                tasks, timeout=_AT_LEAST_ONE_S, return_when=asyncio.FIRST_COMPLETED
+            )
+    finally:
+        for task in tasks:
+            task.cancel()
+    finished = [task for task in tasks if task in done]
+    found = [task.result() for task in finished if task.exception() is None]
+    failures = [error for task in finished if (error := task.exception()) is not None]
+    if failures and not found:
+        raise failures[0]
+    return found
 
 
 async def _prompt(group: EnvGroupBuilder, ruler: Ruler) -> tuple[float, int]:

@@ -49,7 +49,10 @@ def assumptions(plan: Plan, lengths: Lengths) -> list[str]:
     assert isinstance(recipe, RlRecipe)
     said = [reply_assumption(recipe.rollout.max_tokens, lengths), CACHE]
     if recipe.execution.kind == "async":
-        said.append("high: each asynchronous rollout is too old once and sampled again")
+        said.append(
+            "an asynchronous rollout that is too old is not trained on; high: each is so once and "
+            "sampled again; low: those of all steps but one are, with no time left to sample again"
+        )
     if recipe.drop_constant_groups:
         said.append("low: one group a step has unequal rewards and is trained on; expected: all")
     settings = recipe.eval
@@ -107,15 +110,23 @@ def _rewritten(tally: Tally, recipe: RlRecipe, lengths: Lengths) -> bool:
 
 def _add_training(tally: Tally, recipe: RlRecipe, played: Episodes, steps: int) -> None:
     model, kl = recipe.model.name, recipe.kl
-    kept = played.count
-    if recipe.drop_constant_groups and tally.case == "low":
-        kept = steps * recipe.rollout.group_size
+    kept = _kept(tally, recipe, steps)
     tally.add(model, trained=kept * played.trained)
     scored = kept * played.sequences, played.trained / played.sequences + 1
     if kl.coef > 0:
         tally.add_scored(kl.reference.model or model, *scored)
     if kl.post_update:
         tally.add_scored(model, *scored)
+
+
+def _kept(tally: Tally, recipe: RlRecipe, steps: int) -> int:
+    """Return how many rollouts are trained on."""
+    kept = steps * recipe.rollout.groups_per_batch
+    if tally.case == "low" and recipe.execution.kind == "async":
+        kept = min(kept, recipe.rollout.groups_per_batch)
+    if tally.case == "low" and recipe.drop_constant_groups:
+        kept //= recipe.rollout.groups_per_batch
+    return kept * recipe.rollout.group_size
 
 
 def _add_evaluation(

@@ -13,6 +13,8 @@ _TOOL_USES = 10
 _TOOLS = ("python_tool", "python_tool_no_int_reward", "python_tool_no_int_reward_last_line_error")
 # GEM's games without a limit of their own; games of two; environments that nothing is known of.
 _MANY = 100
+# What a guess is answered with, in the markers of a chat.
+_ANSWER = Span(low=5, expected=30, high=200)
 _MOVES = 30
 _FEW = 10
 
@@ -67,9 +69,9 @@ def _gem(env: GemEnv) -> Turns:
 
 def _game(env: MultiplayerEnv) -> Turns:
     if env.game == "guess_number":
-        return _some(10, 7, Span(low=5, expected=20, high=60))
+        return _some(10, 7, _ANSWER)
     if env.game == "twenty_questions":
-        return _some(20, 15, Span(low=5, expected=20, high=60))
+        return _some(20, 15, _ANSWER)
     return _some(_MOVES, 5, Span(low=10, expected=150, high=1_000), rewritten=True)
 
 

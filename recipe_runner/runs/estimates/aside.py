@@ -50,6 +50,7 @@ def _parts(plan: Plan) -> dict[str, Plan]:
 def _key(plan: Plan) -> str:
     recipe = plan.recipe.model_dump(mode="json", exclude=set(_WITHOUT_LENGTH))
     recipe["model"].pop("lora_rank")
+    (recipe.get("rollout") or {}).pop("group_size", None)
     return json.dumps([recipe, plan.renderer, plan.fingerprints], sort_keys=True)
 
 

@@ -15,6 +15,9 @@ from schemas.data import CustomData
 from schemas.distill import DistillRecipe, teachers_of
 from schemas.env import CustomEnv, SearchEnv, VerifiersEnv
 
+# Models whose own tokenizer this process could not get: once registered, another looks like it.
+_missing: set[str] = set()
+
 # How far rows written for this project may be from those of the data set they stand for.
 _LOW, _HIGH = 0.4, 2.5
 
@@ -72,14 +75,14 @@ def _register_tokenizers(plan: Plan) -> bool:
     from recipe_runner.compile.lengths import has_tokenizer
 
     local = backend_kind(plan.recipe.backend) == "local"
-    strange = []
     for source in sources(plan):
         if local or source.kind == "shipped":
             register_tokenizer(source)
-        elif not has_tokenizer(source.name):
+        elif source.name not in _missing and not has_tokenizer(source.name):
+            _missing.add(source.name)
+        if source.name in _missing:
             register_tokenizer(source)
-            strange.append(source.name)
-    return main_model(plan.recipe) in strange
+    return not local and main_model(plan.recipe) in _missing
 
 
 def _of_samples(plan: Plan, lengths: Lengths, used: list[str]) -> Lengths:
