@@ -117,7 +117,7 @@ class _Composer:
     def _scalar(self, event: Any, path: Path) -> Node:
         place = self._place(event.start_mark)
         if event.style is not None:
-            return Node(event.value, place)
+            return self._quoted(event.value, place, path)
         value = resolve_plain(event.value)
         node = Node(value, place, text=event.value)
         if isinstance(value, float) and not math.isfinite(value):
@@ -125,6 +125,15 @@ class _Composer:
             message = f"`{dotted(path)}` must be a finite number, not {shorten(event.value)}"
             self._report.add(place, path, "range", message)
         return node
+
+    def _quoted(self, text: str, place: Place, path: Path) -> Node:
+        """Return text, with pairs of escapes such as \\ud83d\\ude00 joined, as JSON writes them."""
+        try:
+            return Node(text.encode("utf-16", "surrogatepass").decode("utf-16"), place)
+        except UnicodeDecodeError:
+            message = f"`{dotted(path)}` has half of a character, which is not text"
+            self._report.add(place, path, "encoding", message, hint="write the character itself")
+            return Node(None, place, broken=True)
 
     def _sequence(self, event: Any, path: Path) -> Node:
         items: list[Node] = []

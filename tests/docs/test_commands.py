@@ -33,10 +33,10 @@ ELSEWHERE = {
         "tests/e2e/test_stopping.py"
     ),
     "recipe-run runs show sft-conversations": "tests/e2e/test_recipes.py",
-    "recipe-run chat quickstart@final recipe-run/tiny --backend local": "tests/e2e/test_talk.py",
+    "recipe-run chat quickstart@final recipe-run/tiny --backend local": "tests/e2e/test_chat.py",
     "recipe-run sample quickstart@final recipe-run/tiny "
     "--prompts recipes/data/multilingual_prompts.jsonl -o replies.jsonl -n 4": (
-        "tests/e2e/test_talk.py"
+        "tests/e2e/test_chat.py"
     ),
     "recipe-run report quickstart": "tests/reports/test_page.py",
     "recipe-run report 20261121-0744 20261121-0748 -o rates.html": "tests/reports/test_page.py",

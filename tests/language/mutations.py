@@ -111,14 +111,17 @@ def _spots(tree: Any, path: tuple[str, ...], lines: list[str]) -> Iterator[Spot]
             rest = lines[value_place[0]][value_place[1] :]
             scalar = re.match(r"\"[^\"\\]*\"|'[^']*'|[\w./:@-]*[\w]", rest)
             multiline = rest.startswith(("|", ">"))
-            text = scalar[0] if scalar and not multiline and _is_whole(rest, scalar[0]) else None
+            flow = bool(tree.fa.flow_style())
+            whole = scalar is not None and _is_whole(rest[scalar.end() :], flow=flow)
+            text = scalar[0] if scalar and whole and not multiline else None
         yield Spot(here, key_place, value_place, text, value)
         yield from _spots(value, here, lines)
 
 
-def _is_whole(rest: str, scalar: str) -> bool:
-    after = rest[len(scalar) :]
-    return not after or after[0] in ",}]" or after.isspace() or after.startswith("  #")
+def _is_whole(after: str, *, flow: bool) -> bool:
+    """Whether a scalar ends there, given what follows it on its line."""
+    ends = flow and after[:1] in (",", "}", "]")
+    return not after.strip() or ends or after.startswith("  #")
 
 
 # A kind of mistake: from a recipe to mutants of it.

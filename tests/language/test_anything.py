@@ -1,4 +1,4 @@
-"""Whatever is given, loading ends in a recipe or in diagnostics within the file."""
+"""Whatever is given, loading and checking end in a recipe or in diagnostics within the file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recipe_runner.language import Diagnostic, RecipeError, load
+from recipe_runner.language import Diagnostic, RecipeError
+from recipe_runner.planning.checks import load_and_check
 
 BASE = """\
 version: 1
@@ -25,7 +26,7 @@ seed: 3
 model:
   name: Qwen/Qwen3-8B-Base
   lora_rank: 32
-renderer: qwen3
+renderer: qwen3_disable_thinking
 env:
   kind: gem
   id: "rg:simple_equations"
@@ -77,10 +78,9 @@ def in_a_directory() -> Iterator[None]:
 def diagnostics(data: bytes, **flags: Any) -> list[Diagnostic]:
     Path("recipe.yaml").write_bytes(data)
     try:
-        load("recipe.yaml", **flags)
+        return load_and_check(Path("recipe.yaml"), **flags)[1]
     except RecipeError as error:
         return error.diagnostics
-    return []
 
 
 def assert_within(found: list[Diagnostic], data: bytes) -> None:

@@ -8,7 +8,9 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import jsonschema
 import pytest
+from ruamel.yaml import YAML
 
 from recipe_runner.cli.app import run_command
 from tests.language.mutations import KINDS, Mutant, mutants
@@ -18,6 +20,35 @@ RECIPES = sorted(
     path for path in (ROOT / "recipes").rglob("*.yaml") if path.parent.name not in ("_base",)
 )
 MUTANTS = mutants(RECIPES, kinds_per_recipe=8)
+
+
+# What a schema of one file's values can know. Templates, flags, parents and the catalog are not.
+KNOWN_TO_A_SCHEMA = {
+    "misspelled key", "text for a number", "list for a scalar", "out of range", "wrong section",
+    "unknown method", "unknown loss", "unknown kind", "unknown backend", "missing key",
+}  # fmt: skip
+# Of a file with parents it sees the keys at the top alone: the rest may be theirs.
+IN_A_SCHEMA = [
+    mutant
+    for mutant in MUTANTS
+    if mutant.kind in KNOWN_TO_A_SCHEMA and "extends:" not in mutant.files["mutant.yaml"]
+]
+
+
+@pytest.fixture(scope="module")
+def validator() -> jsonschema.Draft202012Validator:
+    schema = json.loads((ROOT / "schemas" / "recipe.schema.json").read_text("utf-8"))
+    return jsonschema.Draft202012Validator(schema)
+
+
+def test_a_schema_agrees_where_it_can_know(validator: jsonschema.Draft202012Validator) -> None:
+    assert len(IN_A_SCHEMA) > 60
+    passed = [
+        f"{mutant.recipe.stem}: {mutant.kind} on line {mutant.line}"
+        for mutant in IN_A_SCHEMA
+        if validator.is_valid(YAML(typ="safe", pure=True).load(mutant.files["mutant.yaml"]))
+    ]
+    assert passed == []
 
 
 @pytest.fixture(scope="module")

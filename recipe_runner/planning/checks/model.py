@@ -107,7 +107,7 @@ def _check_thinking(
         "thinking-renderer",
         f"renderer {recipe.renderer} has the model think before it answers, and {facts.name} is a "
         "base model that never learned to",
-        hint=f"use {' or '.join(calm)}, or start from a checkpoint that has learned it",
+        hint=f"use {' or '.join(calm[:3])}, or start from a checkpoint that has learned it",
     )
 
 
