@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
+from recipe_runner.compile.from_cookbook import games
 from recipe_runner.compile.from_cookbook.draft import DataFile, Tree, class_name
+from recipe_runner.compile.from_cookbook.environment import BUILDER, SEED, STEPS, Environment
 from recipe_runner.compile.from_cookbook.preference import comparisons, judge
 from recipe_runner.compile.from_cookbook.shared import renderer
 
-BUILDER = "dataset_builder"
-_STEPS = {f"{BUILDER}.num_batches": "the recipe's `steps`"}
 # Keys of ours that leave the Cookbook's behaviour as it is at their defaults.
 _SANDBOX = {
     f"{BUILDER}.class": "the Cookbook's, with a sandbox that is tried beforehand",
@@ -25,34 +23,6 @@ _FILES = {
     f"{BUILDER}.questions": "none: the original's data set",
     f"{BUILDER}.documents": "none: the original's Chroma server",
 }
-_GAMES = {
-    f"{BUILDER}.class": "a subclass, with an order of the seed's",
-    f"{BUILDER}.test_games": "none: all, as in the original",
-}
-_SEED = {f"{BUILDER}.seed": "seed 0 is the original's order"}
-
-
-@dataclass(frozen=True)
-class Environment:
-    """What a dataset builder says.
-
-    Attributes:
-        env: the recipe's section.
-        groups_per_batch: problems of one step.
-        group_size: rollouts of each.
-        seed: the recipe's, where the original's builder has one.
-        steps: after which the data end.
-        same: see `Draft`.
-        changed: see `Draft`.
-    """
-
-    env: Tree
-    groups_per_batch: int
-    group_size: int
-    seed: int = 0
-    steps: int | None = None
-    same: dict[str, str] = field(default_factory=dict)
-    changed: dict[str, str] = field(default_factory=dict)
 
 
 def environment(builder: Tree) -> Environment:
@@ -132,66 +102,7 @@ def _search(builder: Tree) -> Environment:
         groups_per_batch=builder["batch_size"],
         group_size=builder["group_size"],
         seed=builder["seed"],
-        same=_FILES | _STEPS,
-    )
-
-
-def _guess_number(builder: Tree) -> Environment:
-    return Environment(
-        env={
-            "kind": "multiplayer",
-            "game": "guess_number",
-            "test_group_size": _unless(4, builder["test_group_size"]),
-        },
-        groups_per_batch=builder["batch_size"],
-        group_size=builder["train_group_size"],
-        same=_SEED | _STEPS | _GAMES,
-    )
-
-
-def _twenty_questions(builder: Tree) -> Environment:
-    words = len(_made(builder)._get_train_and_test_words()[0])
-    return Environment(
-        env={
-            "kind": "multiplayer",
-            "game": "twenty_questions",
-            "answerer": {"model": builder["answerer_base_model"]},
-            "test_group_size": _unless(32, builder["test_group_size"]),
-        },
-        groups_per_batch=builder["batch_size"],
-        group_size=builder["group_size"],
-        steps=max(words // builder["batch_size"], 1),
-        same={
-            **_SEED,
-            **_STEPS,
-            **_GAMES,
-            f"{BUILDER}.answerer_path": "none: the base model's weights",
-            f"{BUILDER}.answerer_renderer_name": "none: as the original chooses",
-            f"{BUILDER}.num_epochs": "passes over the words, which are `steps` here",
-        },
-    )
-
-
-def _text_arena(builder: Tree) -> Environment:
-    return Environment(
-        env={
-            "kind": "multiplayer",
-            "game": "text_arena",
-            "id": builder["game_name"],
-            "train_games": builder["num_train_datapoints"] // 2,
-            "test_games": _unless(128, builder["num_test_datapoints"]),
-            "test_opponent": builder["test_opponent"],
-        },
-        groups_per_batch=builder["batch_size"] // 2,
-        group_size=2,
-        same={
-            f"{BUILDER}.class": "a subclass, whose games start from the recipe's seed",
-            f"{BUILDER}.seed": "the original's start from wherever Python's random state is",
-        },
-        changed={
-            f"{BUILDER}.batch_size": "two players a game",
-            f"{BUILDER}.num_train_datapoints": "at least as many games as `steps` plays",
-        },
+        same=_FILES | STEPS,
     )
 
 
@@ -228,8 +139,8 @@ def _rubric(builder: Tree) -> Environment:
         groups_per_batch=builder["batch_size"],
         group_size=builder["train_group_size"],
         same={
-            **_SEED,
-            **_STEPS,
+            **SEED,
+            **STEPS,
             **dict.fromkeys(lists, "names the line of a mistake in the file"),
             f"{BUILDER}.class": "a subclass: an order of the recipe's seed, any grader",
             f"{BUILDER}.grader_path": "none: the base model",
@@ -254,7 +165,7 @@ def _verifiers(builder: Tree) -> Environment:
         group_size=0,
         seed=seed or 0,
         same={
-            **_STEPS,
+            **STEPS,
             f"{BUILDER}.class": "a subclass, which says how to install what is missing",
             "rollout_error_tolerance": "plays the groups, where the original replaces a function",
         },
@@ -290,17 +201,6 @@ def _gem(builder: Tree) -> Environment:
     )
 
 
-def _unless(default: int, value: int) -> int | None:
-    return None if value == default else value
-
-
-def _made(builder: Tree) -> Any:
-    """Return the builder itself, of the class that it names."""
-    module, _, name = builder["class"].partition(":")
-    fields = {key: value for key, value in builder.items() if key != "class"}
-    return getattr(importlib.import_module(module), name)(**fields)
-
-
 _RECIPES = "tinker_cookbook.recipes"
 GEM_BUILDER = "examples.train_tinker.tinker_cookbook_adapter:GemDatasetBuilder"
 BUILDERS: dict[str, Callable[[Tree], Environment]] = {
@@ -311,11 +211,11 @@ BUILDERS: dict[str, Callable[[Tree], Environment]] = {
     f"{_RECIPES}.math_rl.arithmetic_env:ArithmeticDatasetBuilder": _arithmetic,
     f"{_RECIPES}.code_rl.code_env:DeepcoderDatasetBuilder": _code,
     f"{_RECIPES}.search_tool.search_env:SearchR1DatasetBuilder": _search,
-    f"{_RECIPES}.multiplayer_rl.guess_number.env:GuessNumberDatasetBuilder": _guess_number,
+    f"{_RECIPES}.multiplayer_rl.guess_number.env:GuessNumberDatasetBuilder": games.guess_number,
     f"{_RECIPES}.multiplayer_rl.twenty_questions.env:TwentyQuestionsDatasetBuilder": (
-        _twenty_questions
+        games.twenty_questions
     ),
-    f"{_RECIPES}.multiplayer_rl.text_arena.env:TwoPlayerTextArenaDatasetBuilder": _text_arena,
+    f"{_RECIPES}.multiplayer_rl.text_arena.env:TwoPlayerTextArenaDatasetBuilder": games.text_arena,
     "tinker_cookbook.rl.preference_envs:PairwisePreferenceRLDatasetBuilder": _preference,
     f"{_RECIPES}.rubric.env:RubricGradedDatasetBuilder": _rubric,
     f"{_RECIPES}.verifiers_rl.verifiers_env:VerifiersRLDatasetBuilder": _verifiers,

@@ -108,7 +108,7 @@ def _settled(original: Original, name: str) -> Settled:
 def _name(original: Original, module: str) -> str:
     """Return a recipe's name: the command's, without what all of them have in common."""
     given = original.config.get("recipe_name") or ""
-    stem = re.sub(r"^recipe_", "", given) or module.rpartition(".")[2]
+    stem = re.sub(r"^recipe_(run_)?", "", given) or module.rpartition(".")[2]
     return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from recipe_runner.compile.from_cookbook.draft import Draft, Lost, Tree
-from recipe_runner.compile.from_cookbook.environments import BUILDER, Environment, environment
+from recipe_runner.compile.from_cookbook.environment import BUILDER, Environment
+from recipe_runner.compile.from_cookbook.environments import environment
 from recipe_runner.compile.from_cookbook.shared import evaluation, loss, shared_keys
 from recipe_runner.compile.rl import UNEXPOSED
 
