@@ -208,7 +208,12 @@ def test_answers_to_another_question_are_not_gone_on_with(tmp_path: Path) -> Non
     path = tmp_path / "out.jsonl"
     written(path, row(0))
     answers = Answers(path, "resume")
-    for change in ({"model": "n"}, {"prompt": []}, {"sampling": SAMPLING | {"seed": 8}}):
+    changes: list[dict[str, object]] = [
+        {"model": "n"},
+        {"prompt": []},
+        {"sampling": SAMPLING | {"seed": 8}},
+    ]
+    for change in changes:
         with pytest.raises(UsageError, match=f"another {next(iter(change))}.*--overwrite"):
             answers.has(row(0, **change))
 
