@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from recipe_runner.planning.plan import Plan
     from recipe_runner.sweeps.halving import Halving
     from recipe_runner.sweeps.metric import Metric
-    from recipe_runner.sweeps.record import SweepRecord
+    from recipe_runner.sweeps.record import SweepRecord, VariantRecord
     from recipe_runner.sweeps.sweep import MakeExecutor, Sweep
 
 # At once on a service; on this machine, as many as it has processors.
@@ -184,7 +184,7 @@ def _print_results(record: SweepRecord, metric: Metric, output: str) -> None:
         click.echo("the same command goes on with what is left")
 
 
-def _row(variant: Any) -> list[str]:
+def _row(variant: VariantRecord) -> list[str]:
     from recipe_runner.sweeps.display import state_of, steps_of, value_of
 
     return [
@@ -193,7 +193,7 @@ def _row(variant: Any) -> list[str]:
         steps_of(variant),
         value_of(variant),
         f"{variant.tokens:,}" if variant.tokens else "",
-        variant.run or "",
+        Path(variant.run).name if variant.run else "",
     ]
 
 

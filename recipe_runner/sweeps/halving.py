@@ -7,6 +7,7 @@ it is among the best 1/`factor` of those that have come that far.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from recipe_runner.errors import UsageError
@@ -45,18 +46,30 @@ class Halving:
         self._seen: dict[str, int] = {}
         self._losers: set[str] = set()
 
-    def loses(self, name: str, column: Column) -> bool:
-        """Take in what a run has of the metric by now, and return whether it should end."""
+    def losers(self, columns: Mapping[str, Column]) -> set[str]:
+        """Take in what runs have of the metric by now, and return which of them should end.
+
+        Step by step, and of those that have come to the same step the best first: whoever comes to
+        a rung first goes on, so the order would otherwise favour whatever is listed first.
+        """
+        news = [
+            (step, self.metric.rank(_smoothed(column, step)), name)
+            for name, column in columns.items()
+            for step in column
+            if step > self._seen.get(name, -1)
+        ]
+        for step, _, name in sorted(news):
+            if name not in self._losers:
+                self._take_in(name, columns[name], step)
+        return self._losers & columns.keys()
+
+    def _take_in(self, name: str, column: Column, step: int) -> None:
         trial = self._trials.get(name) or self._study.ask()
         self._trials[name] = trial
-        last = self._seen.get(name, -1)
-        for step in sorted(each for each in column if each > last):
-            trial.report(_smoothed(column, step), step + 1)
-            self._seen[name] = step
-            if trial.should_prune():
-                self._losers.add(name)
-                break
-        return name in self._losers
+        self._seen[name] = step
+        trial.report(_smoothed(column, step), step + 1)
+        if trial.should_prune():
+            self._losers.add(name)
 
 
 def _smoothed(column: Column, step: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,9 @@ from types import FrameType
 from typing import Any, Protocol
 
 from recipe_runner.planning.plan import Plan
+from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.manifest import now
+from recipe_runner.runs.metrics import Column
 from recipe_runner.sweeps.halving import Halving
 from recipe_runner.sweeps.metric import Metric
 from recipe_runner.sweeps.record import SweepDirectory, SweepRecord, VariantRecord, new_record
@@ -111,6 +113,7 @@ class Sweep:
             else set()
         )
         left: list[str] = []
+        ended: dict[str, Column] = {}
         for name, record in self._records.items():
             plan = self._variants[name].plan
             run = run_of(plan)
@@ -120,8 +123,9 @@ class Sweep:
                 continue
             record.state = "done" if done else "stopped"
             record.skipped = True
-            self._look_at(name)
+            ended[name] = self._look_at(name)
             display.changed(record)
+        self._losers(ended)  # the others are compared with these
         return left
 
     def _run(self, names: Sequence[str], executor: Executor, display: Display) -> None:
@@ -155,21 +159,26 @@ class Sweep:
 
     def _look(self, schedule: Schedule, display: Display) -> None:
         """Read how far the variants at work have come, and end those that lose."""
-        for job in schedule.running:
-            if self._look_at(job.name):
-                schedule.stop_loser(job.name)
+        columns = {job.name: self._look_at(job.name) for job in schedule.running}
+        for name in self._losers(columns):
+            schedule.stop_loser(name)
         display.refresh()
 
-    def _look_at(self, name: str) -> bool:
-        """Bring a variant's record up to date, and return whether it should end for losing."""
-        variant, halving = self._variants[name], self.settings.halving
-        column = update(self._records[name], variant.plan, self.settings.metric)
-        if halving is None:
-            return False
-        if halving.metric != self.settings.metric and self._records[name].run:
-            run = run_of(variant.plan)
-            column = halving.metric.column(variant.plan, run) if run else {}
-        return halving.loses(name, column)
+    def _losers(self, columns: Mapping[str, Column]) -> set[str]:
+        halving = self.settings.halving
+        return set() if halving is None else halving.losers(columns)
+
+    def _look_at(self, name: str) -> Column:
+        """Bring a variant's record up to date, and return what its run is halved by."""
+        plan, record, halving = (
+            self._variants[name].plan,
+            self._records[name],
+            self.settings.halving,
+        )
+        column = update(record, plan, self.settings.metric)
+        if halving is None or halving.metric == self.settings.metric or record.run is None:
+            return column
+        return halving.metric.column(plan, RunDirectory(Path(record.run)))
 
     def _note(self, job: Job) -> None:
         """Put what has become of a job on record."""
