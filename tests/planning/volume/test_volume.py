@@ -156,7 +156,7 @@ def test_every_method_is_counted() -> None:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-@settings(max_examples=40)
+@settings(max_examples=25, deadline=None)
 @given(found=lengths(), steps=st.integers(1, 40), every=st.integers(1, 9))
 def test_low_expected_and_high_are_in_order(
     name: str, found: Lengths, steps: int, every: int
@@ -177,7 +177,7 @@ def test_low_expected_and_high_are_in_order(
 
 
 @pytest.mark.parametrize("name", TRAINING)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(found=lengths(), steps=st.integers(1, 40))
 def test_more_steps_never_cost_less(name: str, found: Lengths, steps: int) -> None:
     endless = found.model_copy(update={"steps": None})
@@ -193,6 +193,7 @@ def test_more_steps_never_cost_less(name: str, found: Lengths, steps: int) -> No
     assert before.rollouts <= after.rollouts
 
 
+@settings(max_examples=40, deadline=None)
 @given(found=lengths(), names=st.lists(st.sampled_from(sorted(RECIPES)), min_size=1, max_size=4))
 def test_sums_add_up(found: Lengths, names: list[str]) -> None:
     plans = [plan_of(RECIPES[name], **({"steps": 3} if name in TRAINING else {})) for name in names]
