@@ -6,11 +6,13 @@ import multiprocessing
 import os
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 _HEAVY = ("torch", "transformers")
+_POLL_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,13 @@ class ForkedServer:
         Raises:
             TimeoutError: if it has not ended by then.
         """
-        self._process.join(timeout)
-        if self._process.exitcode is None:
-            raise TimeoutError
+        # Not `join(timeout)`: it waits for a descriptor that the child has let go of, see
+        # `_keep_only`, and then without end for the child.
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while self._process.exitcode is None:
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError
+            time.sleep(_POLL_S)
         return self._process.exitcode
 
     def terminate(self) -> None:
