@@ -12,8 +12,8 @@ on the screen, and when the list of rollouts was. The median of five.
 from __future__ import annotations
 
 import json
+import os
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -50,7 +50,9 @@ look();
 
 
 def main() -> None:
-    print(f"{'run':30} {'size':>8} {'written':>9} {'memory':>8} {'drawn':>8} {'curve':>8} rollouts")
+    print(
+        f"{'run':30} {'size':>8} {'written':>9} {'processor':>9} {'memory':>8} {'drawn':>8} {'curve':>8} rollouts"
+    )
     with tempfile.TemporaryDirectory() as place:
         for name, (steps, rollouts) in CASES.items():
             measure(name, Path(place) / str(steps), steps, rollouts)
@@ -60,19 +62,24 @@ def measure(name: str, place: Path, steps: int, rollouts: int) -> None:
     run = make_run(place, steps, rollouts)
     page = place / "report.html"
     before = time.perf_counter()
-    subprocess.run(
-        [str(Path(sys.executable).with_name("recipe-run")), "report", str(run.path), "-o", page],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    command = [
+        str(Path(sys.executable).with_name("recipe-run")),
+        "report",
+        str(run.path),
+        "-o",
+        page,
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - before
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    assert os.waitstatus_to_exitcode(status) == 0
+    cpu, memory = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
     times = [opening(page, rollouts > 0) for _ in range(OPENINGS)]
     shown = {
         key: f"{statistics.median(each[key] for each in times) / 1000:.2f} s" for key in times[0]
     }
     print(
-        f"{name:30} {page.stat().st_size / 1e6:5.1f} MB {seconds:7.1f} s {memory:5.0f} MB "
+        f"{name:30} {page.stat().st_size / 1e6:5.1f} MB {seconds:7.1f} s {cpu:7.1f} s {memory:5.0f} MB "
         f"{shown['drawn']:>8} {shown['curve']:>8} {shown.get('rollouts', ''):>8}"
     )
 
