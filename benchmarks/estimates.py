@@ -67,7 +67,7 @@ env:
     "rl-judge": f"""method: rl
 env:
   kind: preference
-  data: {ALL_PROMPTS}
+  data: {{kind: prompts, path: {DATA}/multilingual_prompts.jsonl}}
   judge: {{kind: prompted, model: Qwen/Qwen3-8B, principles: [Be brief.], max_tokens: 16}}
 {ROLLOUT}steps: 2
 """,
