@@ -50,9 +50,8 @@ look();
 
 
 def main() -> None:
-    print(
-        f"{'run':30} {'size':>8} {'written':>9} {'processor':>9} {'memory':>8} {'drawn':>8} {'curve':>8} rollouts"
-    )
+    heads = ("size", "written", "processor", "memory", "drawn", "curve", "rollouts")
+    print(f"{'run':30}" + "".join(f"{each:>11}" for each in heads))
     with tempfile.TemporaryDirectory() as place:
         for name, (steps, rollouts) in CASES.items():
             measure(name, Path(place) / str(steps), steps, rollouts)
@@ -78,10 +77,14 @@ def measure(name: str, place: Path, steps: int, rollouts: int) -> None:
     shown = {
         key: f"{statistics.median(each[key] for each in times) / 1000:.2f} s" for key in times[0]
     }
-    print(
-        f"{name:30} {page.stat().st_size / 1e6:5.1f} MB {seconds:7.1f} s {cpu:7.1f} s {memory:5.0f} MB "
-        f"{shown['drawn']:>8} {shown['curve']:>8} {shown.get('rollouts', ''):>8}"
+    cells = (
+        f"{page.stat().st_size / 1e6:.1f} MB",
+        f"{seconds:.1f} s",
+        f"{cpu:.1f} s",
+        f"{memory:.0f} MB",
+        *(shown.get(key, "") for key in ("drawn", "curve", "rollouts")),
     )
+    print(f"{name:30}" + "".join(f"{each:>11}" for each in cells))
 
 
 def opening(page: Path, wants_rollouts: bool) -> dict[str, float]:
