@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json
+
 from recipe_runner.errors import UsageError
 from recipe_runner.planning.plan import Plan
 from recipe_runner.runs.directory import STAGES, RunDirectory
@@ -58,7 +60,7 @@ def record_of(run: RunDirectory) -> dict[str, Any] | None:
     """
     try:
         with open(f"{run.path}/run.json", "rb") as file:
-            record = json.loads(file.read())
+            record = from_json(file.read(), cache_strings="keys")
     except (OSError, ValueError):
         return None
     known = isinstance(record, dict) and record.keys() >= _ALWAYS_ON_RECORD
