@@ -10,6 +10,7 @@ every count has to be inside low and high.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -27,7 +28,9 @@ DATA = ROOT / "recipes/data"
 TINY = "version: 1\nbackend: local\nmodel: {name: recipe-run/tiny}\n"
 RATE = "optimizer: {learning_rate: 1e-4}\n"
 ROLLOUT = "rollout: {groups_per_batch: 2, group_size: 4, max_tokens: 16}\n"
-ALL_PROMPTS = f"{{kind: prompts, path: {DATA}/worked_problems.jsonl}}"
+# Written beside the recipes: questions with an answer each.
+QUESTIONS = "questions.jsonl"
+ALL_PROMPTS = f"{{kind: prompts, path: {QUESTIONS}}}"
 PROMPTS = ALL_PROMPTS.replace("}", ", test_size: 2}")
 
 RECIPES = {
@@ -130,6 +133,14 @@ def run(name: str, directory: Path) -> tuple[str, Path]:
     return done.stdout, found
 
 
+def write_questions(directory: Path) -> None:
+    """Make questions with answers of the comparisons that ship with the recipes."""
+    rows = (DATA / "comparisons.jsonl").read_text("utf-8").splitlines()
+    pairs = [json.loads(row) for row in rows]
+    lines = [json.dumps({"prompt": row["prompt"], "answer": row["chosen"]}) for row in pairs]
+    (directory / QUESTIONS).write_text("\n".join(lines), "utf-8")
+
+
 def compare(name: str, path: Path) -> bool:
     """Print one run's counts beside its estimate; return whether all were inside."""
     estimate, usage = read_estimate(RunDirectory(path)), read_usage(RunDirectory(path))
@@ -159,6 +170,7 @@ def main() -> None:
         f"{'low':>10} - {'high':<10}"
     )
     with tempfile.TemporaryDirectory(prefix="recipe-run-estimates-") as directory:
+        write_questions(Path(directory))
         inside = [compare(name, run(name, Path(directory))[1]) for name in names]
     print(f"{sum(inside)} of {len(names)} runs inside low and high in every kind")
 
