@@ -28,6 +28,8 @@ ALSO_HEAVY = {
     "recipe_runner/catalog/refresh_models.py": "a script that rewrites the catalog's data",
     "recipe_runner/runs/failures.py": "names the exceptions of a loop that has just failed",
     "recipe_runner/runs/loggers.py": "hooks into the Cookbook's logger while a loop runs",
+    "recipe_runner/runs/lost.py": "names the exceptions of a loop that has lost its service",
+    "recipe_runner/runs/waiting.py": "reads the SDK's own answers while a loop runs",
 }
 
 # A package may import those of lower rank, and those of its own rank only where it is alone.

@@ -61,7 +61,7 @@ def test_a_change_has_its_key_and_both_values(
 def test_a_changed_data_file_is_a_change(write_recipe: Callable[..., Path]) -> None:
     recipe = write_recipe(SFT_RECIPE)
     before = plan(recipe)
-    (recipe.parent / "talks.jsonl").write_text("{}\n")
+    (recipe.parent / "talks.jsonl").write_text("{}\n" * 8)
     (change,) = changes(before, plan(recipe))
     assert change.path.startswith("files.")
     assert change.changes_result

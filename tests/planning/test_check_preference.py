@@ -41,7 +41,7 @@ def found(write_recipe: Callable[..., Path], tmp_path: Path) -> Callable[..., li
 
     def problems(text: str, *overrides: str) -> list[str]:
         pair = {"prompt": "Hi", "chosen": "Hello", "rejected": "Go away"}
-        (tmp_path / "pairs.jsonl").write_text(json.dumps(pair) + "\n")
+        (tmp_path / "pairs.jsonl").write_text((json.dumps(pair) + "\n") * 256)
         loaded = load(write_recipe(text), overrides=overrides)
         return [f"{each.path} {each.code}" for each in check(loaded)]
 

@@ -80,7 +80,7 @@ def test_hash_follows_the_data_not_its_path(tmp_path: Path, plan_of: Callable[..
     (tmp_path / "copy.jsonl").write_bytes((tmp_path / "talks.jsonl").read_bytes())
     moved = plan_of(f"data.path={tmp_path / 'copy.jsonl'}", text=SFT_RECIPE)
     assert moved.hash == before
-    (tmp_path / "copy.jsonl").write_text('{"messages": []}\n')
+    (tmp_path / "copy.jsonl").write_text('{"messages": []}\n' * 8)
     assert plan_of(f"data.path={tmp_path / 'copy.jsonl'}", text=SFT_RECIPE).hash != before
 
 
