@@ -85,8 +85,8 @@ async def main(config: Config) -> None:
     finally:
         logger.close()
     if current().cut:
-        done = len(whole_records(Path(config.log_path) / RECORDS))
-        raise Stopped(f"after {done} of {len(config.names)} evaluators")
+        kept = len(whole_records(Path(config.log_path) / RECORDS))
+        raise Stopped(f"after {kept} of {len(config.names)} evaluators")
 
 
 def main_score(metrics: dict[str, float]) -> float:

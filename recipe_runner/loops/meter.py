@@ -10,8 +10,8 @@ says how:
   billed as cached. A server that says nothing about its cache has all prompts counted as prefill.
 - `sampled` tokens are those that came back. A request for log-probabilities samples one too.
 - Whole sequences are `trained`, once for each request: the bill knows "training tokens processed
-  by forward/backward passes" alone. A custom loss, whose gradient is taken here, takes two requests,
-  a forward pass and then forward and backward.
+  by forward/backward passes" alone. A custom loss, whose gradient is taken here, takes two
+  requests, a forward pass and then forward and backward.
 
 Samples count when they have arrived, training when it is sent: its batches are known by then, and
 what a killed run has sent is paid for.
