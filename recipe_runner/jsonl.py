@@ -69,6 +69,20 @@ class Record:
             raise self.error(column, f"has to be a list of messages, not {_kind(value)}")
         return [self._message(column, index, item) for index, item in enumerate(value)]
 
+    def turns(self, column: str) -> list[Message]:
+        """Return a column that has to be a list of messages, with content of any kind."""
+        value = self.value(column)
+        if not isinstance(value, list):
+            raise self.error(column, f"has to be a list of messages, not {_kind(value)}")
+        if not value:
+            raise self.error(column, "is empty")
+        for number, item in enumerate(value, start=1):
+            if not isinstance(item, dict):
+                raise self.error(column, f"message {number} has to be an object, not {_kind(item)}")
+            if not isinstance(item.get("role"), str):
+                raise self.error(column, f"message {number} has no role")
+        return value
+
     def conversation(self, column: str, role: str) -> list[Message]:
         """Return a column that is a list of messages, or a text, which is one message of `role`."""
         if isinstance(self.value(column), list):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,25 @@ def test_a_wrong_column_is_named(value: Any, message: str) -> None:
         record(prompt=value, reply="Hi").conversation("prompt", "user")
     assert str(raised.value).startswith("data.jsonl:7: ")
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([], "column 'messages': is empty"),
+        ({"role": "user"}, "has to be a list of messages, not an object"),
+        (["Hello"], "message 1 has to be an object, not a text"),
+        ([{"role": "user", "content": "Hi"}, {"content": "Hello"}], "message 2 has no role"),
+    ],
+)
+def test_a_conversation_that_cannot_be_rendered_is_named(value: Any, message: str) -> None:
+    with pytest.raises(DataError, match=re.escape(message)):
+        record(messages=value).turns("messages")
+
+
+def test_content_of_any_kind_is_a_conversation() -> None:
+    messages = [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]
+    assert record(messages=messages).turns("messages") == messages
 
 
 def test_a_data_error_ends_a_run_in_its_own_words() -> None:

@@ -38,7 +38,9 @@ def preflight(
     for change in changes:
         click.echo(f"reduced: {change}")
     with hub_samples() as samples:
-        outcome = execute(small, loaded.text, on_existing="new", announce=click.echo)
+        outcome = execute(
+            small, loaded.text, files=loaded.files, on_existing="new", announce=click.echo
+        )
     # What fails leaves its directory, whose log the error names.
     shutil.rmtree(directory)
     click.echo(f"real: {', '.join(real_parts(plan))}")

@@ -134,8 +134,14 @@ def _written() -> Iterator[None]:
 
 
 def _working_directory(plan: Plan, run: RunDirectory) -> Path:
-    """Return the directory that the plan's paths are relative to, as far as they tell."""
+    """Return the directory that the plan's paths are relative to.
+
+    The one on record, unless the runs have been moved: then the one that has them now.
+    """
     root, given = run.path.parents[1], Path(plan.recipe.logging.dir)
+    recorded = Path(run.read_manifest().working_directory)
+    if (recorded / given).resolve() == root:
+        return recorded
     if given.is_absolute() or root.parts[-len(given.parts) :] != given.parts:
         return Path.cwd()
     return Path(*root.parts[: -len(given.parts)])

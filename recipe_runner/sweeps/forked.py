@@ -170,13 +170,22 @@ def _redirect(output: str) -> None:
 def _end_with_parent() -> None:
     """Have the kernel end this process once its parent has, which holds the other end of a pipe.
 
-    Not by a thread: a process with two threads cannot be forked again.
+    Not by a thread where there is another way (Linux): a process with two threads cannot be forked
+    again.
     """
     parent = multiprocessing.parent_process()
     assert parent is not None
     pipe = int(parent.sentinel)
+    if not hasattr(fcntl, "F_SETSIG"):
+        threading.Thread(target=_end_after, args=(pipe,), daemon=True).start()
+        return
     fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
     if select.select([pipe], [], [], 0)[0]:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _end_after(pipe: int) -> None:
+    select.select([pipe], [], [])
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -25,7 +25,7 @@ def shared_server(*, store: Path, log: Path) -> Iterator[dict[str, str]]:
     Raises:
         LaunchError: if it does not start.
     """
-    with launch(store=store, log=log) as server:
+    with launch(store=store, log=log, guarded=True) as server:
         yield {URL_VARIABLE: server.url, KEY_VARIABLE: server.api_key}
 
 
