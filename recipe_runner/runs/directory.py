@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import contextlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,10 +96,8 @@ class RunDirectory:
         Raises:
             RunFailed: if it cannot be written.
         """
-        run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        run = cls(Path(plan.recipe.logging.dir) / plan.recipe.name / run_id)
         try:
-            run.path.mkdir(parents=True)
+            run = cls(_new_directory(Path(plan.recipe.logging.dir) / plan.recipe.name))
             git = keep_surroundings(run.path, plan)
             for name, stage in plan.stages.items():
                 run.stage(name)._make(stage, text_of(stage, files or {}), {}, git)
@@ -184,3 +182,14 @@ class RunDirectory:
     @property
     def _lock_file(self) -> Path:
         return self.path / ".lock"
+
+
+def _new_directory(parent: Path) -> Path:
+    """Make a directory that is named after the time, to 15 µs, so that names sort by it."""
+    parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        now = datetime.now(UTC)
+        path = parent / f"{now:%Y%m%d-%H%M%S}-{now.microsecond * 0x10000 // 1_000_000:04x}"
+        with contextlib.suppress(FileExistsError):
+            path.mkdir()
+            return path

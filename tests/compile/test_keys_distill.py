@@ -23,6 +23,7 @@ from tests.compile.keys import (
     entries,
     leaves,
 )
+from tests.conftest import CONVERSATION
 
 ON_POLICY = """\
 version: 1
@@ -106,8 +107,9 @@ def recipe(tmp_path: Path) -> Callable[[str], Path]:
     """Write a recipe with the data files that the tables name beside it."""
 
     def write(text: str) -> Path:
-        for name in ("prompts", "others", "talks"):
-            (tmp_path / f"{name}.jsonl").write_text('{"prompt": "1 + 2 ="}\n' * 4)
+        for name in ("prompts", "others"):
+            (tmp_path / f"{name}.jsonl").write_text('{"prompt": "1 + 2 ="}\n' * 512)
+        (tmp_path / "talks.jsonl").write_text(CONVERSATION * 512)
         path = tmp_path / "recipe.yaml"
         path.write_text(text)
         return path

@@ -62,7 +62,7 @@ COMPARISONS: Table = {
 @pytest.fixture
 def write(write_recipe: Callable[..., Path], tmp_path: Path) -> Callable[[str], Path]:
     for name in ("pairs.jsonl", "others.jsonl"):
-        (tmp_path / name).write_text(json.dumps(PAIR) + "\n")
+        (tmp_path / name).write_text((json.dumps(PAIR) + "\n") * 16)
     return write_recipe
 
 

@@ -46,3 +46,8 @@ def test_a_running_run_without_a_process_was_interrupted(plan: Plan) -> None:
         with pytest.raises(UsageError, match="another process"), run.lock():
             pass
     assert run.state() == "interrupted"
+
+
+def test_runs_are_named_in_the_order_that_they_are_made_in(plan: Plan) -> None:
+    made = [RunDirectory.create(plan, "as written\n").path.name for _ in range(4)]
+    assert made == sorted(set(made))

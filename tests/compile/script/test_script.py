@@ -28,6 +28,7 @@ from recipe_runner.user_code import search_path
 from recipe_runner.user_code.call import call_function, call_object
 from tests.compile.originals.originals import ROOT
 
+RUFF = str(Path(sys.executable).with_name("ruff"))
 RECIPES = ROOT / "recipes"
 BUILD = Path(__file__).with_name("build_configs.py")
 BUILDER = "dataset_builder"
@@ -183,13 +184,13 @@ def _plain(built: dict[str, Any]) -> dict[str, Any]:
 
 def test_scripts_are_formatted(exported: tuple[dict[str, Any], Path]) -> None:
     done = subprocess.run(
-        ["ruff", "format", "--isolated", "--check", str(exported[1])],
+        [RUFF, "format", "--isolated", "--check", str(exported[1])],
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stdout
     done = subprocess.run(
-        ["ruff", "check", "--isolated", "--select", "E4,E7,E9,F,I,UP", str(exported[1])],
+        [RUFF, "check", "--isolated", "--select", "E4,E7,E9,F,I,UP", str(exported[1])],
         capture_output=True,
         text=True,
     )
