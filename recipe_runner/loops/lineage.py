@@ -5,8 +5,9 @@ hangs on threads and sockets. A run that is to be repeated to the last digit nee
 to get the same reply. So a request is known by the place of its asyncio task in the tree of tasks:
 `gather` over groups and then over members makes the same tree every time.
 
-A task's number counts from zero whenever its parent starts to make tasks again, so that a resumed
-run, which makes no tasks for the steps before, has the same places.
+A task's number counts the tasks of the same coroutine function, from zero whenever its parent
+starts to make tasks again. So a resumed run has the same places: it makes no tasks for the steps
+before, and what a process does once, on first use, stands in no other task's way.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ def number_tasks() -> None:
 
 class _TaskFactory:
     def __init__(self) -> None:
-        # Parent -> tasks that it has made since it last gave way.
-        self._made: WeakKeyDictionary[asyncio.Task[Any], int] = WeakKeyDictionary()
+        # Parent -> tasks that it has made since it last gave way, by coroutine function.
+        self._made: WeakKeyDictionary[asyncio.Task[Any], Counter[str]] = WeakKeyDictionary()
 
     def __call__(
         self,
@@ -44,22 +45,25 @@ class _TaskFactory:
         context: Context | None = None,
     ) -> asyncio.Task[Any]:
         own = copy_context() if context is None else context
-        place = (*_place.get(), self._number(loop))
+        kind = getattr(coroutine, "__qualname__", type(coroutine).__qualname__)
+        place = (*_place.get(), self._number(loop, kind))
         own.run(_place.set, place)
         return asyncio.Task(coroutine, loop=loop, context=own)
 
-    def _number(self, loop: asyncio.AbstractEventLoop) -> int:
+    def _number(self, loop: asyncio.AbstractEventLoop, kind: str) -> int:
         try:
             parent = asyncio.current_task(loop)
         except RuntimeError:
             return 0
         if parent is None:
             return 0
-        number = self._made.get(parent, 0)
-        if not number:
+        made = self._made.get(parent)
+        if made is None:
+            made = self._made[parent] = Counter()
             # Called once the parent has given way.
             loop.call_soon(self._made.pop, parent, None)
-        self._made[parent] = number + 1
+        number = made[kind]
+        made[kind] += 1
         return number
 
 

@@ -93,3 +93,24 @@ def test_a_seed_that_was_given_and_requests_outside_of_tasks_stay(asked: list[in
 
         asyncio.run(loop())
     assert asked == [None, 7]
+
+
+def test_what_is_done_on_first_use_does_not_count(asked: list[int | None]) -> None:
+    # As when the environments' workers are started by whoever needs them first.
+    async def started() -> None:
+        await asyncio.sleep(0)
+
+    async def ask(client: SamplingClient) -> None:
+        client.sample(ModelInput.from_ints([1]), 1, SamplingParams(max_tokens=1))
+
+    async def step(first: bool) -> None:
+        number_tasks()
+        client = object.__new__(SamplingClient)
+        tasks = [asyncio.create_task(started())] if first else []
+        await asyncio.gather(*tasks, ask(client), ask(client))
+
+    with seeded_samples(0):
+        asyncio.run(step(first=True))
+        asyncio.run(step(first=False))
+    assert asked[:2] == asked[2:]
+    assert asked[0] != asked[1]
