@@ -163,6 +163,8 @@ def _check(name: str, directory: Path, reference: Path, tally: Tally) -> None:
         found = small_runs.metrics(run.path)
         if not small_runs.steps_once_each(found):
             tally.faults.append(f"{run.path}: steps are missing or doubled")
+        if not small_runs.final_checkpoints(run.path):
+            tally.faults.append(f"{run.path}: the final checkpoint is missing")
         if name in small_runs.REPRODUCIBLE:
             differing = small_runs.differences(small_runs.metrics(reference), found)
             tally.faults += [f"{run.path}: {each}" for each in differing]

@@ -218,6 +218,12 @@ def steps_once_each(found: dict[str, list[dict[str, Any]]]) -> bool:
     return bool(steps) and all(each == list(range(len(each))) for each in steps)
 
 
+def final_checkpoints(run: Path) -> bool:
+    """Whether a run, or each stage that has checkpoints, ends with its final one."""
+    files = [run / "checkpoints.jsonl", *run.glob("stages/*/checkpoints.jsonl")]
+    return all(rows(file)[-1]["name"] == "final" for file in files if file.exists())
+
+
 def _same(one: Any, other: Any) -> bool:
     """Whether two values are one, but for the order in which concurrent requests were summed up."""
     if isinstance(one, float) and isinstance(other, float):

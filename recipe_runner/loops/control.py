@@ -34,6 +34,10 @@ from recipe_runner.loops.stopping import Stop, Stopped, stopped_by, until_stoppe
 # Loops whose `for … in range(…)` over steps is cut short.
 _CUT_BETWEEN_STEPS = ("tinker_cookbook.supervised.train",)
 
+# The Cookbook's name of the checkpoint that ends a run, and what a record says of its position.
+FINAL = "final"
+_POSITION = ("epoch", "batch", "recipe_run_step", "elapsed_tokens")
+
 Row = dict[str, Any]
 
 
@@ -65,6 +69,7 @@ async def run_until_stopped(
     with stopped_by(stop), watch.installed(module):
         try:
             await loop()
+            await watch.save_final()
         except StepEnded as ended:
             if ended.row is None:
                 raise Stopped("before its first step") from None
@@ -126,6 +131,22 @@ class _Watch:
             return await original(manager, *args, **named)
 
         return save_final
+
+    async def save_final(self) -> None:
+        """Save the final checkpoint that the loop has not.
+
+        A loop that was killed between its last periodic checkpoint and its final one resumes with
+        no step left to do, and then ends without a final checkpoint.
+        """
+        manager = self._manager
+        file = None if manager is None else Path(manager._log_path) / "checkpoints.jsonl"
+        if manager is None or file is None or not file.exists():
+            return
+        records = read_jsonl(str(file))
+        if not records or any(each["name"] == FINAL for each in records):
+            return
+        last = {key: value for key, value in records[-1].items() if key in _POSITION}
+        await manager.save_final_async(loop_state=last)
 
     async def save(self, row: Row) -> None:
         """Save a checkpoint of the steps done, unless the loop has just done so."""

@@ -93,6 +93,28 @@ def test_kill_and_resume(
     assert len(list(tmp_path.glob("runs/killed/*/run.json"))) == 2
 
 
+def test_killed_before_its_final_checkpoint_it_still_gets_one(
+    write_recipe: Callable[..., Path],
+    recipe_run: Callable[..., Result],
+    tmp_path: Path,
+) -> None:
+    recipe = write_recipe(SFT.replace("epochs: 3", "epochs: 1"))
+    assert recipe_run(recipe).returncode == 0
+    run = only_run(tmp_path, "killed")
+    saved, metrics = rows(run / "checkpoints.jsonl"), (run / "metrics.jsonl").read_text()
+    # As if it had been killed in the moment before.
+    kept = [record for record in saved if record["name"] != "final"]
+    (run / "checkpoints.jsonl").write_text("".join(json.dumps(each) + "\n" for each in kept))
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(record | {"state": "running"}))
+
+    done = recipe_run(recipe)
+    assert done.returncode == 0, done.stderr
+    final = rows(run / "checkpoints.jsonl")[-1]
+    assert (final["name"], "sampler_path" in final) == ("final", True)
+    assert (run / "metrics.jsonl").read_text() == metrics
+
+
 @pytest.mark.timeout(600)
 def test_killed_again_and_again(
     write_recipe: Callable[..., Path],
