@@ -53,8 +53,10 @@ def render(data: dict[str, Any]) -> str:
 
 
 def _title(data: dict[str, Any]) -> str:
-    names = dict.fromkeys(str(run["name"]) for run in data["runs"] if run["parent"] is None)
-    return f"{', '.join(names)} – recipe-run report"
+    names = [str(run["name"]) for run in data["runs"] if run["parent"] is None]
+    if len(data["sweeps"]) == 1 and len(names) > 1:
+        names = [str(data["sweeps"][0]["name"])]
+    return f"{', '.join(dict.fromkeys(names))} – recipe-run report"
 
 
 def _in_a_script(data: dict[str, Any]) -> str:

@@ -47,6 +47,7 @@ def record_of(run: RunDirectory) -> Record:
         "created": manifest.get("created"),
         "served": served.get("note"),
         "stand_in": served.get("kind") == "stand-in",
+        "charged": served.get("kind") == "hosted",
         "steps_wanted": recipe.get("steps"),
         "facts": _facts(run, manifest, recipe),
         "versions": manifest.get("versions") or {},

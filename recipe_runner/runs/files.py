@@ -14,6 +14,16 @@ from typing import Any
 _TEMPORARY = ".part"
 
 
+def _mode_of_new_files() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+# Read once, before there are threads: a temporary file is readable for its owner alone.
+_MODE = _mode_of_new_files()
+
+
 def replace_atomically(path: Path, text: str) -> None:
     """Write a file so that a reader or a crash sees the old content or the new, never half."""
     descriptor, temporary = tempfile.mkstemp(
@@ -24,6 +34,7 @@ def replace_atomically(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(temporary, _MODE)
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -43,3 +43,9 @@ def test_bytes_that_are_not_text_end_the_file(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_empty(tmp_path: Path) -> None:
     assert read_json_lines(tmp_path / "none.jsonl") == []
+
+
+def test_a_replaced_file_is_as_readable_as_any_new_one(tmp_path: Path) -> None:
+    (tmp_path / "new").touch()
+    replace_atomically(tmp_path / "replaced", "text")
+    assert (tmp_path / "replaced").stat().st_mode == (tmp_path / "new").stat().st_mode

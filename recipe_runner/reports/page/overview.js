@@ -13,11 +13,9 @@ function stateChip(run) {
 function header(app) {
   const { data } = app;
   const tops = data.runs.filter((run) => run.parent === null);
-  const names = [...new Set(tops.map((run) => run.name))];
-  const title = tops.length === 1 ? names[0] : `${names.slice(0, 3).join(", ")}${names.length > 3 ? ", …" : ""}: ${tops.length} runs`;
   const lone = tops.length === 1 ? tops[0] : null;
   return [
-    el("div", { class: "title" }, el("h1", {}, title), lone ? stateChip(lone) : null, app.live ? app.live.chip : null),
+    el("div", { class: "title" }, el("h1", {}, subject(data)), lone ? stateChip(lone) : null, app.live ? app.live.chip : null),
     lone && lone.description ? el("p", { class: "description" }, lone.description) : null,
     banners(app),
     lone && data.runs.length === 1 ? tiles(app, lone) : null,
@@ -62,9 +60,16 @@ function tiles(app, run) {
     run.headline ? tile(run.headline.label, `${number(run.headline.first, 3)} → ${number(run.headline.last, 3)}`, "mean of the first and last three steps") : null,
     tile("steps", run.headline ? number(run.headline.steps) : "0", run.steps_wanted ? `of ${number(run.steps_wanted)}` : ""),
     used === null ? null : tile("tokens", number(used), estimate ? `expected ${number(expectedTokens(estimate))}` : ""),
-    usage ? tile("cost", usage.usd === null ? "no price" : dollars(usage.usd), estimate?.usd ? `expected ${dollars(estimate.usd.expected)}` : usage.usd === null ? "is known for the model" : "at hosted prices") : null,
+    usage ? tile("cost", spent(run), costNote(run)) : null,
     usage ? tile("at work", duration(usage.seconds), count(run.attempts.length, "attempt")) : tile("attempts", number(run.attempts.length), ""),
     run.rollouts ? tile("rollouts", number(run.rollouts.total), run.rollouts.kept < run.rollouts.total ? `${number(run.rollouts.kept)} in this report` : "") : null);
+}
+
+function costNote(run) {
+  const { usage, estimate } = run.cost;
+  if (estimate?.usd) return `expected ${dollars(estimate.usd.expected)}`;
+  if (usage.usd !== null) return run.charged ? "" : `${dollars(usage.usd)} at hosted prices`;
+  return run.charged ? "no price is known for the model" : "";
 }
 
 // As many as can be told apart on one chart.
@@ -104,7 +109,7 @@ function runsSection(app) {
       el("label", { class: run.stage === null ? "run" : "run stage" }, box, badge(app, i), el("span", {}, data.labels[i])),
       stateChip(run), number(run.headline?.steps), number(run.headline?.first), number(run.headline?.last),
       number(run.cost.usage ? totalTokens(run.cost.usage.tokens) : null),
-      run.cost.usage ? dollars(run.cost.usage.usd) : ABSENT,
+      spent(run),
     ];
   });
   const draw = (hidden) => {
@@ -131,7 +136,7 @@ function sweepSection(app) {
     const variants = [...sweep.variants].sort((a, b) => rank(a) - rank(b) || 0);
     const rows = variants.map((each) => [
       [each.index === null ? null : badge(app, each.index), String(each.variant)],
-      stateChip({ state: each.state }), number(each.value), number(each.steps), number(each.tokens), dollars(each.usd), each.error || "",
+      stateChip({ state: each.state }), number(each.value), number(each.steps), number(each.tokens), each.index === null ? dollars(each.usd) : spent(app.data.runs[each.index]), each.error || "",
     ]);
     return [
       el("p", { class: "note" }, `${sweep.name}: ${count(sweep.variants.length, "variant")}, begun ${moment(sweep.started)}, ${sweep.ended ? `ended ${moment(sweep.ended)}` : "not ended"}; ${sweep.lower_is_better ? "lowest" : "highest"} ${sweep.metric_label} first`),

@@ -21,6 +21,21 @@ function dollars(value) {
   return value !== 0 && Math.abs(value) < 0.01 ? `$${value.toPrecision(2)}` : `$${value.toFixed(2)}`;
 }
 
+/** What a run cost: where nothing is charged, that. */
+function spent(run) {
+  if (!run.charged) return "not charged";
+  return run.cost.usage ? dollars(run.cost.usage.usd) : ABSENT;
+}
+
+/** The name of what is reported: of the one sweep that all runs are of, or of the recipes. */
+function subject(data) {
+  const tops = data.runs.filter((run) => run.parent === null);
+  const names = [...new Set(tops.map((run) => run.name))];
+  const own = data.sweeps.length === 1 && data.sweeps[0].variants.filter((each) => each.index !== null).length === tops.length;
+  const name = own ? data.sweeps[0].name : `${names.slice(0, 3).join(", ")}${names.length > 3 ? ", …" : ""}`;
+  return tops.length === 1 ? names[0] : `${name}: ${tops.length} runs`;
+}
+
 function duration(seconds) {
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
