@@ -121,8 +121,9 @@ class Guard:
             while not ended.wait(_TICK_S):
                 self._step_ended()
                 if self._stop.requested and self._has_waited_long():
-                    # As if by hand: nothing else ends a loop that waits in the SDK.
-                    signal.raise_signal(signal.SIGINT)
+                    # As if by hand: nothing else ends a loop that waits in the SDK. To the main
+                    # thread itself, which sleeps on and never looks if another one takes it.
+                    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
                     return
 
         thread = threading.Thread(target=tick, name="account", daemon=True)
