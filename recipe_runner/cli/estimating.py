@@ -41,7 +41,7 @@ def estimated(
     """Measure a plan's data, and that of the recipe's variants where none was chosen.
 
     Raises:
-        RecipeError: if the data ends before the steps do.
+        RecipeError: if the data ends before the steps do, or prompts leave no room for replies.
     """
     variants: dict[str, Plan] = {}
     if loaded.variants and plan.variant is None:
@@ -50,7 +50,7 @@ def estimated(
         found, _ = load_variants(loaded.path, overrides=overrides, variables=variables)
         variants = {each.name: each.plan for each in found}
     own, *others = _estimates([plan, *variants.values()])
-    _refuse_short_data(loaded, own)
+    _refuse_what_does_not_fit(loaded, own)
     return Estimated(own, dict(zip(variants, others, strict=True)))
 
 
@@ -58,10 +58,10 @@ def estimated_plan(loaded: LoadedRecipe, plan: Plan) -> Estimate:
     """Measure a plan's data.
 
     Raises:
-        RecipeError: if the data ends before the steps do.
+        RecipeError: if the data ends before the steps do, or prompts leave no room for replies.
     """
     (own,) = _estimates([plan])
-    _refuse_short_data(loaded, own)
+    _refuse_what_does_not_fit(loaded, own)
     return own
 
 
@@ -73,13 +73,13 @@ def _estimates(plans: list[Plan]) -> list[Estimate]:
     return estimates_of(plans)
 
 
-def _refuse_short_data(loaded: LoadedRecipe, estimate: Estimate) -> None:
-    """Raise RecipeError where the data, which was looked at, ends before the steps do."""
+def _refuse_what_does_not_fit(loaded: LoadedRecipe, estimate: Estimate) -> None:
+    """Raise RecipeError where data that was looked at is too short, or its prompts too long."""
     from recipe_runner.language import RecipeError
-    from recipe_runner.planning.checks.steps import check_steps
+    from recipe_runner.planning.checks.measured import check_measured
 
-    found = [*check_steps(loaded, estimate.data_steps)]
+    found = [*check_measured(loaded, estimate)]
     for name, stage in estimate.stages.items():
-        found += check_steps(loaded.stages[name], stage.data_steps)
+        found += check_measured(loaded.stages[name], stage)
     if found:
         raise RecipeError(found)

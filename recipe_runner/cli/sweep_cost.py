@@ -62,7 +62,7 @@ def _estimates(variants: list[Variant]) -> dict[str, Estimate]:
     """Return the variants' estimates, each of which its budget could hold."""
     from recipe_runner.language import RecipeError
     from recipe_runner.planning.checks.budget import check_budget
-    from recipe_runner.planning.checks.steps import check_steps
+    from recipe_runner.planning.checks.measured import check_measured
     from recipe_runner.runs.estimates import estimates_of
 
     found = list(zip(variants, estimates_of([v.plan for v in variants]), strict=True))
@@ -70,7 +70,7 @@ def _estimates(variants: list[Variant]) -> dict[str, Estimate]:
         diagnostic
         for variant, estimate in found
         for diagnostic in (
-            *check_steps(variant.loaded, estimate.data_steps),
+            *check_measured(variant.loaded, estimate),
             *check_budget(variant.loaded, estimate),
         )
     ]

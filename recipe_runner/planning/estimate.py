@@ -100,6 +100,7 @@ class Estimate(BaseModel):
         assumptions: each thing taken for granted, in a sentence.
         uncounted: what the sums leave out, for nothing is known of it.
         data_steps: steps that the data gives, where it could be looked at.
+        longest_prompt: tokens of the longest prompt that was looked at, by the model's tokenizer.
         stages: a pipeline's, by name, each alone.
     """
 
@@ -120,6 +121,7 @@ class Estimate(BaseModel):
     charge: str = ""
     uncounted: list[str] = []
     data_steps: int | None = None
+    longest_prompt: int | None = None
     stages: dict[str, Estimate] = {}
 
     @property

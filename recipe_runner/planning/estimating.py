@@ -98,6 +98,8 @@ def _of_one(plan: Plan, lengths: Lengths) -> Estimate:
         assumptions=[*counted.assumptions, *([said] if said else [])],
         uncounted=counted.uncounted,
         data_steps=None if reads_a_stage(plan) else lengths.steps,
+        # A stand-in has a tokenizer of its own.
+        longest_prompt=None if plan.served.is_stand_in else lengths.longest_prompt,
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from recipe_runner.language import load
 from recipe_runner.planning.checks import check
+from recipe_runner.planning.checks.limits import check_prompts
 from tests.conftest import RL_RECIPE, SFT_RECIPE
 
 EIGHT_B = "model.name=Qwen/Qwen3-8B"
@@ -32,6 +33,19 @@ def test_a_reply_leaves_room_for_a_prompt(
 ) -> None:
     found = codes(write_recipe(recipe), EIGHT_B, override)
     assert (("context", "error") in found) == wrong
+
+
+@pytest.mark.parametrize(
+    ("longest", "hint"), [(None, None), (2768, None), (2769, "at most 29,999")]
+)
+def test_a_reply_fits_behind_the_longest_prompt(
+    write_recipe: Callable[..., Path], longest: int | None, hint: str | None
+) -> None:
+    loaded = load(write_recipe(), overrides=[EIGHT_B, "rollout.max_tokens=30000"])
+    found = list(check_prompts(loaded, longest))
+    assert [(each.path, each.code, each.hint) for each in found] == (
+        [("rollout.max_tokens", "context", hint)] if hint else []
+    )
 
 
 def test_a_length_by_default_is_nobodys_mistake(write_recipe: Callable[..., Path]) -> None:

@@ -115,6 +115,7 @@ async def _environments(plan: Plan, config: Any, ruler: Ruler, limits: Limits) -
         turns=turns.replies,
         observation=turns.observation,
         rewritten=turns.rewritten,
+        longest_prompt=prompts.longest,
         assumptions=[] if turns.said is None else [turns.said],
     )
     if isinstance(env, GemEnv) and turns.said is not None:
@@ -205,7 +206,8 @@ def prompts(plan: Plan, config: Any, ruler: Ruler, limits: Limits) -> Lengths:
         for prompt in islice(found, limits.texts)
     ]
     text = ruler.widened(mean_of(lengths, all_of_them=len(lengths) == len(found)))
-    return Lengths(rows=len(found), texts=[Texts(text=text)])
+    longest = ruler.longest(lengths)
+    return Lengths(rows=len(found), texts=[Texts(text=text)], longest_prompt=longest)
 
 
 # method -> how it is measured; `eval` has nothing to measure before it runs.

@@ -34,11 +34,13 @@ class Prompts:
         text: their mean tokens.
         group_size: the mean number of environments of a group.
         opened: how many were opened.
+        longest: tokens of the longest; none where tokens are not counted by the model's tokenizer.
     """
 
     text: Span
     group_size: float
     opened: int
+    longest: int | None
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ async def measured_prompts(dataset: RLDataset, *, ruler: Ruler, limits: Limits) 
         text=ruler.widened(mean_of(lengths, all_of_them=everything)),
         group_size=sum(size for _, size in found) / len(found),
         opened=len(lengths),
+        longest=ruler.longest(lengths),
     )
 
 

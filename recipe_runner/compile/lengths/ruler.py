@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,10 @@ class Ruler:
         if self.by_characters:
             count = max(1.0, len(self.tokenizer.decode(text.to_ints())) / CHARACTERS_PER_TOKEN)
         return count if self.max_tokens is None else min(count, self.max_tokens)
+
+    def longest(self, lengths: Sequence[float]) -> int | None:
+        """Return the largest of measured lengths; None where they are those of characters."""
+        return None if self.by_characters else int(max(lengths))
 
     def widened(self, span: Span) -> Span:
         """Return a measured mean, wider where it is one of characters."""

@@ -47,6 +47,28 @@ def check_lengths(
                 )
 
 
+def check_prompts(loaded: LoadedRecipe, longest: int | None) -> Iterator[Diagnostic]:
+    """Yield replies that do not fit the model's context behind the prompts of the data.
+
+    Args:
+        longest: tokens of the longest prompt that was looked at; none where that is not known.
+    """
+    recipe = loaded.recipe
+    facts = models.find(recipe.model.name) if isinstance(recipe, ModelKeys) else None
+    if longest is None or facts is None or facts.context is None:
+        return
+    for path in _LENGTHS_OF_REPLIES:
+        tokens = value_at(recipe, path)
+        if isinstance(tokens, int) and tokens + longest > facts.context:
+            yield loaded.diagnostic(
+                path,
+                "context",
+                f"{tokens:,} tokens do not fit the context of {facts.name}, {facts.context:,} "
+                f"tokens, behind the longest prompt that was looked at, {longest:,} tokens",
+                hint=f"at most {max(facts.context - longest, 0):,}",
+            )
+
+
 def _check_learning_rate(loaded: LoadedRecipe, recipe: ModelKeys) -> Iterator[Diagnostic]:
     rate = value_at(recipe, "optimizer.learning_rate")
     facts = models.find(recipe.model.name)

@@ -46,6 +46,7 @@ class Lengths(BaseModel):
         steps: steps that the data gives, over all epochs; none: not known.
         rows: prompts of `generate`; none: not known.
         texts: of each data set: one, or one for each teacher.
+        longest_prompt: tokens of the longest prompt that was looked at; none: not known.
         turns: replies of an episode.
         observation: tokens that the environment adds between two replies, markers included.
         rewritten: whether each turn's prompt is written anew, so that it does not continue the
@@ -62,6 +63,7 @@ class Lengths(BaseModel):
     steps: int | None = None
     rows: int | None = None
     texts: list[Texts]
+    longest_prompt: int | None = None
     turns: Span = exactly(1)
     observation: Span = exactly(0)
     rewritten: bool = False
