@@ -12,6 +12,7 @@ from recipe_runner.planning.plan import Plan
 from recipe_runner.runs import registry
 from recipe_runner.runs.console import captured_output
 from recipe_runner.runs.control import guarded
+from recipe_runner.runs.conversations import require_conversations
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.environment import variables_set
 from recipe_runner.runs.estimates import record_estimate
@@ -60,6 +61,7 @@ def train(
         stack.enter_context(variables_set(_key(connection)))
         target = _target(plan, run.path, connection.base_url, root, stages=run.path.parent)
         run.note(loaded={name: path for name, path in target.checkpoints.items() if path})
+        require_conversations(plan.recipe)
         job = compile_plan(plan, target)
         record_estimate(plan, run)
         stack.enter_context(_rollouts_written(plan, run))

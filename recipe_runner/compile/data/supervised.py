@@ -12,7 +12,6 @@ from tinker_cookbook.supervised.types import (
     SupervisedDatasetBuilder,
 )
 
-from recipe_runner.jsonl import read_records
 from recipe_runner.user_code import blamed
 from recipe_runner.user_code.call import call_function
 from schemas.data import (
@@ -40,7 +39,6 @@ def supervised_builder(
     if isinstance(data, ConversationsData):
         from tinker_cookbook.supervised.data import FromConversationFileBuilder
 
-        _require_conversations(data.path)
         return FromConversationFileBuilder(
             common_config=common,
             file_path=data.path,
@@ -55,16 +53,6 @@ def supervised_builder(
         )
     assert isinstance(data, HuggingFaceData), "check() refuses other kinds"
     return _hub_builder(data, common, seed=seed)
-
-
-def _require_conversations(path: str) -> None:
-    """Find the line that the Cookbook would stumble on, in the middle of a run or before it.
-
-    Raises:
-        DataError: with the line's number.
-    """
-    for record in read_records(path):
-        record.turns("messages")
 
 
 @chz.chz
