@@ -20,6 +20,7 @@ from tinker_cookbook.utils import ml_log
 from recipe_runner.errors import RunFailed
 from recipe_runner.loops.configs import config_class
 from recipe_runner.loops.evaluators import PREFIX
+from recipe_runner.loops.evaluators.unanswered import unanswered
 from recipe_runner.loops.stopping import Stopped, current, until_stopped
 
 RECORDS = "evaluations.jsonl"
@@ -67,7 +68,14 @@ async def main(config: Config) -> None:
             name = config.names[step]
             evaluator = config.evaluator_builders[step]()
             started = time.monotonic()
-            metrics = _checked(await evaluator(client), name, config)
+            with unanswered() as lost:
+                measured = await evaluator(client)
+            if lost:
+                raise RunFailed(
+                    f"{name}: {len(lost)} requests were not answered, so its result would be that "
+                    "of a part"
+                ) from lost[-1]
+            metrics = _checked(measured, name, config)
             seconds = time.monotonic() - started
             score = main_score(metrics)
             done = {"progress/done_frac": (step + 1) / len(config.names), "time/total": seconds}
