@@ -16,6 +16,7 @@ A wrong recipe is `recipe_runner.language.RecipeError`, exit code 1: it carries 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 
@@ -59,3 +60,22 @@ class ServiceLost(BackendError):
 
 class Interrupted(RunnerError):
     exit_code = 130
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, the errors of its group, and what each was raised from or on the way of.
+
+    Each once: an error may well have been raised from itself.
+    """
+    seen: set[int] = set()
+    pending: list[BaseException | None] = [error]
+    while pending:
+        one = pending.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        hidden = None if one.__suppress_context__ else one.__context__
+        pending.append(one.__cause__ or hidden)
+        if isinstance(one, BaseExceptionGroup):
+            pending.extend(reversed(one.exceptions))

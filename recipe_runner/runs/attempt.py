@@ -147,7 +147,7 @@ def recorded(plan: Plan, run: RunDirectory, from_step: int) -> Iterator[None]:
                 with run.output_file.open("a", encoding="utf-8") as log:
                     traceback.print_exc(file=log)
                 explained.add_note(f"details: {run.output_file}")
-        raise explained from error
+        raise explained from (None if explained is error else error)
     record("done")
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import http
 import re
-from collections.abc import Iterator
+
+from recipe_runner.errors import chain
 
 _TRANSIENT = (
     http.HTTPStatus.REQUEST_TIMEOUT,
@@ -28,18 +29,7 @@ _SESSION = re.compile(r"\bsession\b", re.IGNORECASE)
 
 def what_may_pass(error: BaseException) -> BaseException | None:
     """Return the error in a chain that the same run may get past when it is begun again."""
-    return next((each for each in _chain(error) if _may_pass(each)), None)
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error, the errors of its group, and what each was raised from or on the way of."""
-    while error is not None:
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            for each in error.exceptions:
-                yield from _chain(each)
-        hidden = None if error.__suppress_context__ else error.__context__
-        error = error.__cause__ or hidden
+    return next((each for each in chain(error) if _may_pass(each)), None)
 
 
 def _may_pass(error: BaseException) -> bool:

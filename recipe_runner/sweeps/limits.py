@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import http
 import re
-from collections.abc import Iterator
+
+from recipe_runner.errors import chain
 
 # "maximum of 8 concurrent LoRA adapters", "too many active training sessions", "at capacity".
 _AT_ONCE = re.compile(
@@ -17,7 +18,7 @@ _FULL = re.compile(r"\b(at|over|out of|insufficient|no) capacity\b", re.I)
 
 def is_limit(error: BaseException) -> bool:
     """Whether an error means that the service serves too many at once, and another time may do."""
-    return any(_is_limit(each) for each in _chain(error))
+    return any(_is_limit(each) for each in chain(error))
 
 
 def _is_limit(error: BaseException) -> bool:
@@ -33,12 +34,3 @@ def says_limit(words: str) -> bool:
     if _FULL.search(words):
         return True
     return all(pattern.search(words) for pattern in (_AT_ONCE, _WHAT, _TOO_MANY))
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            for each in error.exceptions:
-                yield from _chain(each)
-        error = error.__cause__ or error.__context__
