@@ -58,7 +58,7 @@ def test_variants_run_as_jobs_of_a_cluster_and_leave_the_same_records(
     good, bad = record.variants
     assert (good.variant, good.state, good.steps) == ("good", "done", 4)
     assert (bad.variant, bad.state) == ("bad", "failed")
-    assert "the training loop stopped" in str(bad.error)
+    assert "broken.jsonl:1: column 'messages': is empty" in str(bad.error)
     assert sweeps_under(tmp_path / "runs") == [record]
     run = RunDirectory(tmp_path / str(good.run))
     assert len(rows(run.metrics_file)) == 4
