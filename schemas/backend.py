@@ -15,7 +15,11 @@ class RemoteBackend(RecipeModel):
     """Any server that speaks Tinker's protocol."""
 
     kind: Literal["remote"]
-    base_url: str = Field(pattern=r"^https?://\S+$", examples=["https://tinker.example.org"])
+    base_url: str = Field(
+        pattern=r"^https?://[^\s/?#@]+([/?#]\S*)?$",
+        description="http://… or https://…; no user name or password in it, as runs record it.",
+        examples=["https://tinker.example.org"],
+    )
 
 
 def _backend_form(value: Any) -> str:

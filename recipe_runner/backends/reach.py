@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
+from urllib.parse import urlsplit
 
 from recipe_runner.errors import BackendError
 
@@ -14,9 +15,16 @@ def require_reachable(base_url: str) -> None:
     """Return once the server has answered anything; what it says to a request is not judged.
 
     Raises:
-        BackendError: if there is no server, no route or no name, or no answer in ten seconds.
+        BackendError: if there is no server, no route or no name, or no answer in ten seconds; if
+            the URL has a password in it, which runs and trackers would record.
     """
     try:
+        address = urlsplit(base_url)
+        if "@" in address.netloc:
+            raise BackendError(
+                f"the URL of {address.hostname} has a user name or a password in it, which runs "
+                "would record; leave them out: a key belongs in TINKER_API_KEY"
+            )
         urllib.request.urlopen(f"{base_url.rstrip('/')}/api/v1/healthz", timeout=TIMEOUT_S).close()
     except urllib.error.HTTPError as refusal:
         refusal.close()

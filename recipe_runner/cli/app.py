@@ -123,7 +123,7 @@ def app(debug: bool) -> None:
 def run_command(argv: list[str]) -> int:
     """Run one command line and return its exit code; errors are printed, never raised.
 
-    With `--debug`, errors are raised instead.
+    With `--debug`, tracebacks are printed too, without keys that a service may have said back.
     """
     debug, arguments = _take_debug(argv)
     try:
@@ -137,9 +137,9 @@ def run_command(argv: list[str]) -> int:
         if isinstance(error, click.NoSuchOption) and error.ctx and not error.ctx.parent:
             click.echo("Options of a run follow the recipe: recipe-run RECIPE --steps 3", err=True)
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as stop:
         if debug:
-            raise
+            _print_traceback(stop)
         click.echo("interrupted", err=True)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
@@ -148,9 +148,15 @@ def run_command(argv: list[str]) -> int:
         return EXIT_BROKEN_PIPE
     except Exception as error:
         if debug:
-            raise
+            _print_traceback(error)
         return _report(error, argv)
     return 0
+
+
+def _print_traceback(error: BaseException) -> None:
+    from recipe_runner.runs.redaction import redacted_traceback
+
+    click.echo(redacted_traceback(error), err=True, nl=False)
 
 
 def _take_debug(argv: list[str]) -> tuple[bool, list[str]]:

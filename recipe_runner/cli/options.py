@@ -12,6 +12,7 @@ import click
 if TYPE_CHECKING:
     from recipe_runner.language import LoadedRecipe
     from recipe_runner.planning.plan import Plan
+    from schemas.backend import Backend
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -99,3 +100,25 @@ def _backend_override(backend: str | None) -> list[str]:
     if backend.startswith(("http://", "https://")):
         return ["backend=" + json.dumps({"kind": "remote", "base_url": backend})]
     return [f"backend={backend}"]
+
+
+def named_backend(given: str) -> Backend:
+    """Return the backend that `--backend` names, where there is no recipe to put it into.
+
+    Raises:
+        UsageError: if it is neither a backend's name nor a URL, or a URL with a password.
+    """
+    from pydantic import ValidationError
+
+    from recipe_runner.errors import UsageError
+    from schemas.backend import RemoteBackend
+
+    names: dict[str, Backend] = {"tinker": "tinker", "local": "local"}
+    if given in names:
+        return names[given]
+    try:
+        return RemoteBackend(kind="remote", base_url=given)
+    except ValidationError:
+        raise UsageError(
+            f"--backend takes tinker, local or a URL without user name and password, not {given!r}"
+        ) from None

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from recipe_runner.cli.options import named_backend
 from recipe_runner.errors import RunnerError, UsageError
 
 if TYPE_CHECKING:
     from recipe_runner.loops.speaker import Sampling
     from recipe_runner.runs.talk.speaking import Talker
     from recipe_runner.runs.talk.targets import Target
-    from schemas.backend import Backend
 
 _OPTIONS = [
     click.argument("targets", nargs=-1, required=True, metavar="[RUN[@STEP]|MODEL|tinker://…]…"),
@@ -91,9 +91,8 @@ class Talk:
         from recipe_runner.runs.talk.targets import find_targets
 
         _require_renderer(self.renderer)
-        return find_targets(
-            self.root, self.targets, backend=_backend(self.backend), renderer=self.renderer
-        )
+        backend = None if self.backend is None else named_backend(self.backend)
+        return find_targets(self.root, self.targets, backend=backend, renderer=self.renderer)
 
     def sampling(
         self, targets: Sequence[Target], *, seed: int | None, num_samples: int
@@ -139,19 +138,6 @@ def introduction(talkers: Sequence[Talker], *, as_is: bool) -> Iterator[str]:
         yield f"{target.label}{trained}, on {backend}{stand_in}"
     if not as_is and any(rewords(talker.target) for talker in talkers):
         yield "questions are asked in the recipe's wording, as in training; --as-is leaves it out"
-
-
-def _backend(given: str | None) -> Backend | None:
-    from schemas.backend import RemoteBackend
-
-    if given is None:
-        return None
-    if given.startswith(("http://", "https://")):
-        return RemoteBackend(kind="remote", base_url=given)
-    names: dict[str, Backend] = {"tinker": "tinker", "local": "local"}
-    if given in names:
-        return names[given]
-    raise UsageError(f"--backend takes tinker, local or a URL, not {given!r}")
 
 
 def _require_renderer(name: str | None) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from recipe_runner.cli.options import named_backend
 from recipe_runner.cli.tables import columns
 from recipe_runner.errors import RunnerError, UsageError
 
@@ -197,18 +198,12 @@ def _service(root: Path, backend: str | None, paths: list[str]) -> Iterator[Serv
 def _chosen(root: Path, backend: str | None, paths: list[str]) -> Backend:
     """Return the backend that was asked for, else that of the run that wrote a checkpoint."""
     from recipe_runner.runs.weights import backend_of, owners
-    from schemas.backend import RemoteBackend
 
     if backend is None:
         owned = owners(root)
         writers = [owned[path].run for path in paths if path in owned]
         return backend_of(writers[0]) if writers else "tinker"
-    if backend.startswith(("http://", "https://")):
-        return RemoteBackend(kind="remote", base_url=backend)
-    names: dict[str, Backend] = {"tinker": "tinker", "local": "local"}
-    if backend in names:
-        return names[backend]
-    raise UsageError(f"--backend takes tinker, local or a URL, not {backend!r}")
+    return named_backend(backend)
 
 
 def _row(checkpoint: Checkpoint, owned: dict[str, Saved]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from recipe_runner.runs.hub import hub_revisions
 from recipe_runner.runs.manifest import State, new_attempt, now
 from recipe_runner.runs.programs import unisolated_programs
 from recipe_runner.runs.progress import Curve, headline
+from recipe_runner.runs.redaction import redacted_traceback
 from recipe_runner.runs.resume import Position, align, keeps_all
 from recipe_runner.runs.summarize import summary_of
 from recipe_runner.runs.training import train
@@ -145,7 +145,7 @@ def recorded(plan: Plan, run: RunDirectory, from_step: int) -> Iterator[None]:
             record("interrupted" if may_go_on else "failed", str(explained))
             if not getattr(explained, "__notes__", None):  # a stage has written its own
                 with run.output_file.open("a", encoding="utf-8") as log:
-                    traceback.print_exc(file=log)
+                    log.write(redacted_traceback(error))
                 explained.add_note(f"details: {run.output_file}")
         raise explained from (None if explained is error else error)
     record("done")

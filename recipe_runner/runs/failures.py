@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from recipe_runner.errors import BackendError, RunFailed, RunnerError, ServiceLost
 from recipe_runner.runs.lost import what_may_pass
+from recipe_runner.runs.redaction import redacted
 from recipe_runner.user_code import PLACE_NOTE
 
 
@@ -68,6 +67,4 @@ def _place(error: BaseException) -> str:
 
 def _words(error: BaseException) -> str:
     """Return an error's message in one line, without the key should it ever be in there."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    key = os.environ.get("TINKER_API_KEY")
-    return text.replace(key, "tml-…") if key else text
+    return redacted(" ".join(str(error).split()) or type(error).__name__)[0]

@@ -1,6 +1,7 @@
-"""Keeps secrets out of what a run records of its user's files.
+"""Keeps secrets out of what a run records of its user's files, and of errors.
 
-A second line of defence: a file that git ignores is never read at all.
+A second line of defence: a file that git ignores is never read at all, and no error of ours has a
+key in it. A service may say one back.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+import traceback
 from pathlib import PurePosixPath
 
 REDACTED = "[redacted]"
@@ -43,6 +45,7 @@ _SECRETS = re.compile(
       | xox[abprs]-[A-Za-z0-9-]{10,}
     )
   | (?<=://)[^/\s:@]+:[^/\s:@]+(?=@)
+  | \b[A-Z][A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)=[^\s"']{8,}
   | (?i:(?<=password)|(?<=secret)|(?<=api_key)|(?<=apikey)|(?<=token))
     ["']?\s*[:=]\s*["'][^"'\s]{8,}["']
   | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----[\s\S]*?(?:-----END\ [A-Z ]*PRIVATE\ KEY-----|\Z)
@@ -70,6 +73,11 @@ def redacted(text: str) -> tuple[str, int]:
         text = text.replace(value, REDACTED)
     text, more = _SECRETS.subn(REDACTED, text)
     return text, found + more
+
+
+def redacted_traceback(error: BaseException) -> str:
+    """Return an error's traceback as Python prints it, without what looks like a secret."""
+    return redacted("".join(traceback.format_exception(error)))[0]
 
 
 def _values_of_the_environment() -> list[str]:

@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 from recipe_runner.errors import BackendError, UsageError
 from recipe_runner.planning.plan import Plan
+from recipe_runner.runs.redaction import redacted_traceback
 from recipe_runner.sweeps.schedule import Exit
 from recipe_runner.sweeps.worker import Assignment, run_variant
 
@@ -136,6 +136,6 @@ def _run_there(
     sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", closefd=False)
     try:
         return run_variant(assignment)
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        print(redacted_traceback(error), file=sys.stderr)
         return 1
