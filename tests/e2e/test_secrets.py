@@ -112,7 +112,9 @@ def test_a_service_that_says_the_key_back_puts_it_nowhere(
     assert leaks(project) == []
 
 
-@pytest.mark.parametrize("command", [["talks.yaml"], ["sample", "m", "--prompts", "talks.jsonl"]])
+@pytest.mark.parametrize(
+    "command", [["talks.yaml"], ["weights", "list"], ["sample", "m", "--prompts", "p", "-o", "o"]]
+)
 def test_a_password_in_a_url_is_refused(
     project: Path, recipe_run: RunCommand, command: list[str]
 ) -> None:
