@@ -41,6 +41,14 @@ def replace_atomically(path: Path, text: str) -> None:
         raise
 
 
+def size_of(path: str | Path) -> int:
+    """Return a file's length in bytes, 0 where there is none."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
     """Return the complete records of a JSON-lines file; a line that was cut short ends it."""
     if not path.exists():

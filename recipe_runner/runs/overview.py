@@ -10,7 +10,8 @@ from typing import Any
 
 from recipe_runner.runs import registry
 from recipe_runner.runs.directory import RunDirectory
-from recipe_runner.runs.summarize import PIPELINE, size_of, summarize
+from recipe_runner.runs.files import size_of
+from recipe_runner.runs.summarize import PIPELINE, summarize
 from recipe_runner.runs.summary import Summary
 
 _NOTHING = Summary().model_dump()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recipe_runner.runs.directory import RunDirectory
+from recipe_runner.runs.files import size_of
 from recipe_runner.runs.manifest import Manifest
 from recipe_runner.runs.metrics import Column, scan
 from recipe_runner.runs.progress.curve import TOKENS_OF_A_STEP, WINDOW, Headline, headline
@@ -46,14 +46,6 @@ def summary_of(run: RunDirectory, manifest: Manifest, method: str) -> Summary:
     attempts = [attempt.model_dump() for attempt in manifest.attempts]
     is_paid = manifest.served.kind == "hosted"
     return summarize(run, method, attempts, is_paid=is_paid)
-
-
-def size_of(path: str | Path) -> int:
-    """Return a file's length in bytes, 0 where there is none."""
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0
 
 
 def of_metrics(metrics_file: Path, method: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinker_cookbook.utils import ml_log
 
+from recipe_runner.loops.rollouts.compact import compact_trees
 from recipe_runner.loops.rollouts.recorder import Recorder, active, current
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def recorded(path: Path, *, method: str, num_groups: int, model_name: str | None
                 _replace(stack, loop, "print_group", _unrecorded)
             _replace(stack, metric_util, "serialize_rollout_summaries", _testing)
         _replace(stack, ml_log.MultiplexLogger, "log_metrics", _logging)
+        stack.enter_context(compact_trees())
         token = active.set(Recorder(path, num_groups, model_name))
         stack.callback(active.reset, token)
         yield

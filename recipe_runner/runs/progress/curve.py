@@ -87,6 +87,7 @@ class Curve:
         tokens: tokens trained and sampled so far, prompts included, as the Cookbook counts them.
         seconds_per_step: duration of the latest steps.
         tests: the latest value of each evaluation metric.
+        last_step: the latest of `values`; none before the first.
     """
 
     headline: Headline
@@ -94,6 +95,7 @@ class Curve:
     tokens: int = 0
     seconds_per_step: list[float] = field(default_factory=list)
     tests: dict[str, float] = field(default_factory=dict)
+    last_step: int | None = None
 
     def add(self, row: dict[str, Any]) -> None:
         """Take in one row of metrics.jsonl."""
@@ -107,13 +109,11 @@ class Curve:
         self.headline = self.headline.of(row)
         value = row.get(self.headline.key)
         if isinstance(value, float | int):
-            self.values[row["step"]] = float(value)
+            step = row["step"]
+            self.values[step] = float(value)
+            self.last_step = step if self.last_step is None else max(self.last_step, step)
         self.tokens += _tokens(row)
         self.seconds_per_step.append(float(row.get("time/total", 0.0)))
-
-    @property
-    def last_step(self) -> int | None:
-        return max(self.values, default=None)
 
     def first(self) -> float | None:
         """Mean of the headline metric over the first steps."""

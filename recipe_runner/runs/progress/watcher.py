@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recipe_runner.runs.files import size_of
 from recipe_runner.runs.progress.curve import Curve
 
 if TYPE_CHECKING:
@@ -73,10 +74,10 @@ class _Reader:
         self._offset = 0
 
     def skip_to_end(self) -> None:
-        self._offset = self._path.stat().st_size if self._path.exists() else 0
+        self._offset = size_of(self._path)
 
     def new_rows(self) -> list[Row]:
-        if not self._path.exists():
+        if size_of(self._path) == self._offset:
             return []
         with self._path.open("rb") as file:
             file.seek(self._offset)
