@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -24,7 +23,6 @@ from pathlib import Path
 import processes
 import rows
 
-COMMAND = Path(sys.executable).with_name("recipe-run")
 RECIPE = """\
 version: 1
 name: long
@@ -93,7 +91,7 @@ def main() -> None:
 def run(here: Path) -> dict[str, Reading]:
     """Run the recipe to its end; return the memory of each kind of process in MiB."""
     process = subprocess.Popen(
-        [str(COMMAND), "long.yaml"],
+        [str(processes.COMMAND), "long.yaml"],
         cwd=here,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -105,7 +103,8 @@ def run(here: Path) -> dict[str, Reading]:
         steps = sum(_rows_of(path) for path in here.glob("runs/long/*/metrics.jsonl"))
         if steps:
             for kind, value in _memory(process.pid).items():
-                found[kind].add(steps, value)
+                if value:  # the server and the workers end before the run does
+                    found[kind].add(steps, value)
     if process.returncode:
         raise SystemExit(f"the run ended with {process.returncode}: {process.communicate()[1]}")
     return found

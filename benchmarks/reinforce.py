@@ -1,152 +1,213 @@
-"""What one datum an episode saves over one datum a turn, on a game of ten turns.
+"""`method: reinforce` against the algorithm of GEM's `tinker_train.py`, on a GEM game of ten turns.
 
-    python benchmarks/reinforce.py [--episodes 16] [--steps 3]
+    python benchmarks/reinforce.py [--repeat 5] [--episodes 16]
 
-Both ways train the same episodes (same seeds) of `method: reinforce` on the local backend, one
-after the other in one run: quote the ratios. The game is guess-the-number's form, a conversation
-of ten turns in which any reply counts, because the shipped model cannot play GEM's own to the end.
+Both play and train the same games of GEM's guess-the-number, each from the same weights, through
+one `recipe-run serve`, in turns: `recipe-run` on a recipe, and `gem_algorithm.py`, once with the
+four environments at a time that GEM's script has by default, and once with all of a step at a
+time. The shipped model does not know the game, and a reply in a wrong form ends it, so it is shown
+some played at random first, with `method: sft`; then most games last all ten turns. Wall time is
+that of whole steps, the first of each process left out. Takes about six minutes.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import json
-import logging
 import os
+import statistics
+import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import chz
-import tinker
-from tinker_cookbook import renderers
-from tinker_cookbook.completers import StopCondition
-from tinker_cookbook.rl.types import (
-    Action,
-    ActionExtra,
-    Env,
-    EnvGroupBuilder,
-    Observation,
-    RLDataset,
-    RLDatasetBuilder,
-    StepResult,
-)
-from transformers import AutoTokenizer
+import gem_algorithm as peer
+import rows
+from processes import COMMAND, Taken, serving, timed_loop
+from timing import process
 
-from recipe_runner.backends.local import shipped
-from recipe_runner.backends.local.launch import launch
-from recipe_runner.envs.gem.continuing import as_continued
-from recipe_runner.loops.reinforce import train
-from recipe_runner.loops.reinforce.config import Config
+from recipe_runner.envs.gem import episodes
+from recipe_runner.envs.gem.protocol import EnvSpec
 
-TURNS = 10
-RENDERER = "qwen3_instruct"
+SCRIPT = Path(__file__).with_name("gem_algorithm.py")
+AT_ONCE_BY_DEFAULT = 4
+STEPS = 3
+SHOWN_GAMES = 512
+FEWER_TOKENS, FASTER = 3.0, 2.0
 
-
-class TenTurns(Env):
-    def __init__(self, renderer: renderers.Renderer, number: int) -> None:
-        self._renderer = renderer
-        self._talk = [{"role": "user", "content": f"Guess my number, game {number}."}]
-        self._seen: list[int] = []
-        self._turns = 0
-
-    async def initial_observation(self) -> tuple[Observation, StopCondition]:
-        return self._prompt(), self._renderer.get_stop_sequences()
-
-    async def step(self, action: Action, *, extra: ActionExtra | None = None) -> StepResult:
-        self._turns += 1
-        stop = self._renderer.get_stop_sequences()
-        self._seen += action if action[-1] in stop else [*action, *stop]
-        text = self._renderer.tokenizer.decode(action, skip_special_tokens=True)
-        self._talk.append({"role": "assistant", "content": text})
-        hint = f"At turn {self._turns}, the target number is higher. Enter your next guess."
-        self._talk.append({"role": "user", "content": hint})
-        return StepResult(
-            reward=float(any(character.isdigit() for character in text)),
-            episode_done=self._turns == TURNS,
-            next_observation=self._prompt(),
-            next_stop_condition=stop,
-        )
-
-    def _prompt(self) -> tinker.ModelInput:
-        rendered = self._renderer.build_generation_prompt(self._talk).to_ints()
-        self._seen = as_continued(self._seen, rendered, self._renderer)
-        return tinker.ModelInput.from_ints(self._seen)
+COMMON = """\
+version: 1
+backend: {{kind: remote, base_url: "{url}"}}
+renderer: {renderer}
+"""
+SHOWING = """\
+name: shown
+method: sft
+model: {{name: recipe-run/tiny, lora_rank: 32}}
+data: {{kind: conversations, path: games.jsonl}}
+train_on: all_assistant_messages
+batch_size: 16
+max_length: 2048
+epochs: 2
+optimizer: {{learning_rate: 3e-3}}
+"""
+PLAYING = """\
+name: play
+method: reinforce
+model: {{name: recipe-run/tiny, lora_rank: 32, load_from: "{checkpoint}"}}
+env: {{kind: gem, id: "{game}", kwargs: {kwargs}, prompt: none, wrappers: [concat_chat]}}
+episodes_per_batch: {episodes}
+max_tokens: {max_tokens}
+optimizer: {{learning_rate: {learning_rate}}}
+steps: {steps}
+"""
 
 
-class _Problem(EnvGroupBuilder):
-    def __init__(self, number: int) -> None:
-        self._number = number
+@dataclass(frozen=True)
+class Step:
+    """What a way took for a step of one process, on average: seconds, tokens trained, turns."""
 
-    async def make_envs(self) -> Sequence[Env]:
-        tokenizer = AutoTokenizer.from_pretrained(Path(str(shipped.__file__)).parent)
-        return [TenTurns(renderers.get_renderer(RENDERER, tokenizer), self._number)]
-
-
-class _Problems(RLDataset):
-    def __init__(self, episodes: int) -> None:
-        self._episodes = episodes
-
-    def get_batch(self, index: int) -> Sequence[EnvGroupBuilder]:
-        return [_Problem(index * self._episodes + i) for i in range(self._episodes)]
-
-    def __len__(self) -> int:
-        return 1_000
-
-
-@chz.chz
-class Builder(RLDatasetBuilder):
-    episodes: int
-
-    async def __call__(self) -> tuple[RLDataset, RLDataset | None]:
-        return _Problems(self.episodes), None
-
-
-def measure(directory: Path, episodes: int, steps: int, *, share_prefixes: bool) -> list[float]:
-    """Return tokens trained and seconds of training, a step, the first step left out."""
-    config = Config(
-        log_path=str(directory),
-        model_name="recipe-run/tiny",
-        recipe_name="benchmark",
-        renderer_name=RENDERER,
-        dataset_builder=Builder(episodes=episodes),
-        max_steps=steps + 1,
-        max_tokens=24,
-        learning_rate=1e-4,
-        share_prefixes=share_prefixes,
-        num_groups_to_log=0,
-    )
-    asyncio.run(train.main(config))
-    lines = (directory / "metrics.jsonl").read_text().splitlines()[1:]
-    rows = [json.loads(line) for line in lines]
-    columns = ("train/num_datums", "train/num_tokens", "time/train", "time/total")
-    return [sum(row[column] for row in rows) / len(rows) for column in columns]
+    seconds: float
+    tokens: float
+    turns: float
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = rows.arguments(__doc__)
     parser.add_argument("--episodes", type=int, default=16)
-    parser.add_argument("--steps", type=int, default=3)
-    options = parser.parse_args()
-    logging.disable(logging.INFO)
-    with tempfile.TemporaryDirectory() as name:
+    given = parser.parse_args()
+    os.environ |= {"TINKER_API_KEY": "tml-benchmark", "HF_HUB_OFFLINE": "1"}
+    with tempfile.TemporaryDirectory() as name, serving(Path(name, "store")) as url:
+        os.environ["TINKER_BASE_URL"] = url
         here = Path(name)
-        with launch(store=here / "store", log=here / "server.log") as server:
-            os.environ |= {"TINKER_BASE_URL": server.url, "TINKER_API_KEY": server.api_key}
-            found = [
-                measure(here / way, options.episodes, options.steps, share_prefixes=way == "shared")
-                for way in ("shared", "separate")
-            ]
-    shared, separate = found
-    print(f"{'a step':24}{'an episode':>12}{'a turn':>12}{'ratio':>8}")
-    for label, one, other in zip(
-        ("datums", "tokens trained", "seconds of training", "seconds in all"),
-        shared,
-        separate,
-        strict=True,
-    ):
-        print(f"{label:24}{one:12,.2f}{other:12,.2f}{other / one:8.1f}")
+        checkpoint = show_games(here, url)
+        ours: list[Step] = []
+        at_once = {AT_ONCE_BY_DEFAULT: list[Step](), given.episodes: list[Step]()}
+        for number in range(given.repeat):
+            ours.append(run_ours(here / f"ours{number}", url, checkpoint, given.episodes))
+            report("recipe-run", ours[-1])
+            for count, found in at_once.items():
+                folder = here / f"theirs{count}-{number}"
+                found.append(run_peer(folder, checkpoint, given.episodes, count))
+                report(f"GEM's, {count} at a time", found[-1])
+    what = f"a step of {given.episodes} games of ten turns"
+    by_default = at_once[AT_ONCE_BY_DEFAULT]
+    shown = [tokens_row(what, ours, by_default)]
+    shown += [time_row(what, ours, found, count) for count, found in at_once.items()]
+    rows.show(shown, given.rows)
+
+
+def show_games(here: Path, url: str) -> str:
+    """Train the shipped model on games played at random; return the checkpoint's path."""
+    spec = EnvSpec("game", peer.GAME, peer.SETTINGS)
+    with (here / "games.jsonl").open("w") as file:
+        for number in range(SHOWN_GAMES):
+            # Beyond the seeds that the steps draw from.
+            file.write(json.dumps({"messages": played_at_random(spec, 2**31 + number)}) + "\n")
+    write_recipe(here, url, SHOWING)
+    process([COMMAND, "recipe.yaml"], here)
+    (records,) = here.glob("runs/shown/*/checkpoints.jsonl")
+    path: str = json.loads(records.read_text().splitlines()[-1])["state_path"]
+    return path
+
+
+def played_at_random(spec: EnvSpec, seed: int) -> list[dict[str, str]]:
+    opening = episodes.start(spec, seed)
+    observation, board, state = opening.observation, opening.board, opening.state
+    talk = []
+    while state:
+        move = episodes.rehearse(state)
+        assert move is not None, "the game draws moves"
+        talk.append({"role": "user", "content": peer.shown(observation, {"suffix": board})})
+        talk.append({"role": "assistant", "content": move.reply})
+        turn = episodes.step(state, move.reply)
+        observation, board, state = turn.observation, turn.board, turn.state
+    return talk
+
+
+def write_recipe(here: Path, url: str, text: str, **values: object) -> None:
+    common = COMMON.format(url=url, renderer=peer.RENDERER)
+    (here / "recipe.yaml").write_text(common + text.format(**values))
+
+
+def run_ours(here: Path, url: str, checkpoint: str, num_episodes: int) -> Step:
+    here.mkdir()
+    values = {
+        "checkpoint": checkpoint,
+        "game": peer.GAME,
+        "kwargs": json.dumps(peer.SETTINGS),
+        "episodes": num_episodes,
+        "max_tokens": peer.MAX_TOKENS,
+        "learning_rate": peer.LEARNING_RATE,
+        "steps": STEPS + 1,
+    }
+    write_recipe(here, url, PLAYING, **values)
+    taken = timed_loop([COMMAND, "recipe.yaml"], here, "runs/*/*/metrics.jsonl", STEPS + 1)
+    (metrics,) = here.glob("runs/*/*/metrics.jsonl")
+    found = [json.loads(line) for line in metrics.read_text().splitlines()[1:]]
+    turns = [row["sampler/num_turns_per_episode"] * num_episodes for row in found]
+    return step_of(taken, [row["train/num_tokens"] for row in found], turns)
+
+
+def run_peer(here: Path, checkpoint: str, num_episodes: int, at_once: int) -> Step:
+    here.mkdir()
+    sizes = ["--steps", STEPS + 1, "--episodes", num_episodes, "--at-once", at_once]
+    command = [sys.executable, SCRIPT, checkpoint, here, *map(str, sizes)]
+    taken = timed_loop(command, here, "metrics.jsonl", STEPS + 1)
+    found = [json.loads(line) for line in (here / "metrics.jsonl").read_text().splitlines()[1:]]
+    return step_of(taken, [row["tokens"] for row in found], [row["turns"] for row in found])
+
+
+def step_of(taken: Taken, tokens: Sequence[float], turns: Sequence[float]) -> Step:
+    return Step(taken.wall / STEPS, sum(tokens) / STEPS, sum(turns) / STEPS)
+
+
+def report(who: str, step: Step) -> None:
+    print(
+        f"{who:24} {step.seconds:6.2f} s, {step.tokens:8,.0f} tokens, {step.turns:5.0f} turns",
+        flush=True,
+    )
+
+
+def tokens_row(what: str, ours: Sequence[Step], theirs: Sequence[Step]) -> rows.Row:
+    return row_of(
+        f"{what}: tokens trained",
+        "GEM's `tinker_train.py`, its algorithm",
+        [each.tokens for each in ours],
+        [each.tokens for each in theirs],
+        ("{:,.0f}", "fewer", FEWER_TOKENS),
+    )
+
+
+def time_row(what: str, ours: Sequence[Step], theirs: Sequence[Step], count: int) -> rows.Row:
+    return row_of(
+        f"{what}: wall time, warm",
+        f"the same, {count} games at a time",
+        [each.seconds for each in ours],
+        [each.seconds for each in theirs],
+        ("{:.2f} s", "faster", FASTER),
+    )
+
+
+def row_of(
+    what: str,
+    against: str,
+    ours: Sequence[float],
+    theirs: Sequence[float],
+    form: tuple[str, str, float],
+) -> rows.Row:
+    """Return the row of the median of the rounds' ratios; form: a figure, better, the goal."""
+    figure, better, goal = form
+    ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
+    return rows.Row(
+        what=what,
+        against=against,
+        ours=figure.format(statistics.median(ours)),
+        theirs=figure.format(statistics.median(theirs)),
+        ratio=f"{ratio:.1f} times {better}",
+        goal=f"at least {goal:g} times {better}",
+        met=ratio >= goal,
+    )
 
 
 if __name__ == "__main__":

@@ -17,20 +17,14 @@ from __future__ import annotations
 
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import processes
 import rows
+from processes import COMMAND, Taken, serving, timed_loop
 
-COMMAND = Path(sys.executable).with_name("recipe-run")
 GOAL = 1.02
-READ_EVERY_S = 0.01
 
 RECIPE = """\
 version: 1
@@ -71,62 +65,13 @@ asyncio.run(main(Config(
 """
 
 
-@dataclass(frozen=True)
-class Taken:
-    """Seconds of one run.
-
-    Attributes:
-        start: from the start of the process to the end of its first step.
-        wall: from there to the end of the last step, as the metrics are written.
-        processor: user and system time of the client and its workers in the same span.
-    """
-
-    start: float
-    wall: float
-    processor: float
-
-
-def measure(command: Sequence[str], cwd: Path, metrics: str, steps: int) -> Taken:
-    environment = {**os.environ, "TINKER_API_KEY": "tml-benchmark", "HF_HUB_OFFLINE": "1"}
-    started = time.time()
-    process = subprocess.Popen(
-        command, cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    # Number of rows -> when the last of them was written, and the processor time by then.
-    seen: dict[int, tuple[float, float]] = {}
-    while process.poll() is None:
-        for path in cwd.glob(metrics):
-            size, written = path.read_bytes().count(b"\n"), path.stat().st_mtime
-            if size and size not in seen:
-                seen[size] = written, _processor_seconds(process.pid)
-        time.sleep(READ_EVERY_S)
-    if process.returncode or not {1, steps} <= seen.keys():
-        raise SystemExit(f"{command[0]} failed")
-    (first, used_first), (last, used_last) = seen[1], seen[steps]
-    return Taken(first - started, last - first, used_last - used_first)
-
-
-def _processor_seconds(pid: int) -> float:
-    return sum(map(processes.processor_seconds, processes.tree(pid)))
-
-
 def main() -> None:
     parser = rows.arguments(__doc__)
     parser.add_argument("--steps", type=int, default=100)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
-        server = subprocess.Popen(
-            [str(COMMAND), "serve", "--store", f"{directory}/store"],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert server.stdout is not None
-        url = server.stdout.readline().strip()
-        try:
-            ours, direct = compare(url, Path(directory), given.steps + 1, given.repeat)
-        finally:
-            server.terminate()
-            server.wait()
+    os.environ |= {"TINKER_API_KEY": "tml-benchmark", "HF_HUB_OFFLINE": "1"}
+    with tempfile.TemporaryDirectory() as directory, serving(Path(directory, "store")) as url:
+        ours, direct = compare(url, Path(directory), given.steps + 1, given.repeat)
     start = statistics.median(each.start for each in ours)
     direct_start = statistics.median(each.start for each in direct)
     print(f"first step done: {start:.1f} s and {direct_start:.1f} s")
@@ -161,13 +106,13 @@ def compare(url: str, directory: Path, steps: int, pairs: int) -> tuple[list[Tak
 def _start_ours(url: str, here: Path, steps: int) -> Taken:
     here.mkdir()
     (here / "recipe.yaml").write_text(RECIPE.format(url=url, steps=steps))
-    return measure([str(COMMAND), "recipe.yaml"], here, "runs/*/*/metrics.jsonl", steps)
+    return timed_loop([COMMAND, "recipe.yaml"], here, "runs/*/*/metrics.jsonl", steps)
 
 
 def _start_direct(url: str, here: Path, steps: int) -> Taken:
     here.mkdir()
     script = [sys.executable, "-c", DIRECT, url, str(here / "log"), str(steps)]
-    return measure(script, here, "log/metrics.jsonl", steps)
+    return timed_loop(script, here, "log/metrics.jsonl", steps)
 
 
 def row(what: str, ours: list[float], direct: list[float]) -> rows.Row:
