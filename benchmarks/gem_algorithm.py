@@ -1,4 +1,4 @@
-"""The algorithm of GEM's `examples/train_tinker/tinker_train.py`, which `reinforce.py` runs against.
+"""The algorithm of GEM's `examples/train_tinker/tinker_train.py`, for `reinforce.py`.
 
     python benchmarks/gem_algorithm.py CHECKPOINT FOLDER --steps N --episodes E --at-once A
 
