@@ -1,22 +1,28 @@
-"""`runs list` over thousands of runs, and `compare` over metrics of 100,000 rows.
+"""`runs list` over thousands of runs, `runs show` and `compare` over metrics of 100,000 rows.
+
+    python benchmarks/many_runs.py [--repeat 5] [--runs 5000] [--metrics-rows 100000]
 
 Makes run directories of the shape that a run of reinforcement learning leaves, one in ten of them
-killed, and times whole commands as a user starts them, the best of three. Beside each: the same
-command where there is next to nothing to read, so that what is left is the reading.
-
-    python benchmarks/many_runs.py [--runs 5000] [--rows 100000]
+killed, and times whole commands as a user starts them, in turns. Beside each: the same command
+where there is next to nothing to read, so that what is left is the reading. The records of the long
+runs are out of date, as those of a run under way are: all of their metrics have to be read.
+Interactive means that the answer is there before a person looks away: within a second, and within
+three where two whole runs are read. Takes about three minutes.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import subprocess
+import statistics
 import sys
 import tempfile
-import time
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import rows
+import timing
 
 from recipe_runner.language import load
 from recipe_runner.planning.plan import Served
@@ -28,33 +34,76 @@ from recipe_runner.runs.summarize import summary_of
 COMMAND = Path(sys.executable).with_name("recipe-run")
 RECIPE = Path(__file__).parent.parent / "recipes" / "quickstart.yaml"
 STEPS, KEYS, KILLED_EACH = 40, 60, 10
+A_MOMENT_S, A_COMPARISON_S = 1.0, 3.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command on much and on little, and the seconds that it may take on much."""
+
+    what: str
+    command: tuple[str, ...]
+    much: tuple[str | Path, ...]
+    little: tuple[str | Path, ...]
+    limit: float
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = rows.arguments(__doc__)
     parser.add_argument("--runs", type=int, default=5000)
-    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--metrics-rows", type=int, default=100_000)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        root = Path(directory)
-        model = make_model(root / "model")
-        many, few = root / "many", root / "few"
-        for place, count in ((many, given.runs), (few, 1)):
-            for number in range(count):
-                make_run(model, place, number)
-        table(f"runs list, {given.runs:,} runs", timed("runs", "list", "--dir", many))
-        table("runs list, 1 run", timed("runs", "list", "--dir", few))
-        table("runs list --limit 20", timed("runs", "list", "--limit", "20", "--dir", many))
-        long = root / "long"
-        for number in range(2):
-            run = make_run(model, long, number)
-            run.metrics_file.write_text(metrics(given.rows))
-        size = run.metrics_file.stat().st_size / 1e6
-        names = [path.name for path in sorted(long.iterdir())]
-        title = f"compare, 2 runs of {given.rows:,} rows of {KEYS} keys ({size:.0f} MB each)"
-        table(title, timed("compare", *names, "--dir", long))
-        pair = [path.name for path in sorted(many.iterdir())[:2]]
-        table(f"compare, 2 runs of {STEPS} rows", timed("compare", *pair, "--dir", many))
+        cases = make_cases(Path(directory), given.runs, given.metrics_rows)
+        works = [
+            partial(timing.process, [COMMAND, *case.command, *arguments])
+            for case in cases
+            for arguments in (case.much, case.little)
+        ]
+        taken = map(statistics.median, timing.in_turns(works, given.repeat, warm_up=1))
+        found = [row(case, next(taken), next(taken)) for case in cases]
+    rows.show(found, given.rows)
+
+
+def make_cases(root: Path, runs: int, num_rows: int) -> list[Case]:
+    model = make_model(root / "model")
+    many, few, long = root / "many", root / "few", root / "long"
+    for place, count in ((many, runs), (few, 2)):
+        for number in range(count):
+            make_run(model, place, number)
+    for number in range(2):
+        run = make_run(model, long, number)
+        run.metrics_file.write_text(metrics(num_rows))
+    size = run.metrics_file.stat().st_size / 1e6
+    names = [path.name for path in sorted(long.iterdir())]
+    of_rows = f"{num_rows:,} rows of {KEYS} metrics ({size:.0f} MB)"
+    in_long, in_few = ("--dir", long), ("--dir", few)
+    return [
+        Case(
+            f"`runs list` of {runs:,} runs", ("runs", "list"), ("--dir", many), in_few, A_MOMENT_S
+        ),
+        Case(
+            "`runs list --limit 20` of them",
+            ("runs", "list", "--limit", "20"),
+            ("--dir", many),
+            in_few,
+            A_MOMENT_S,
+        ),
+        Case(f"`runs show`, {of_rows}", ("runs", "show", names[0]), in_long, in_few, A_MOMENT_S),
+        Case("`compare` of two such runs", ("compare", *names), in_long, in_few, A_COMPARISON_S),
+    ]
+
+
+def row(case: Case, seconds: float, on_little: float) -> rows.Row:
+    return rows.Row(
+        what=f"{case.what}, cold",
+        against="the same with next to nothing to read",
+        ours=f"{seconds:.2f} s",
+        theirs=f"{on_little:.2f} s",
+        ratio=f"{seconds / on_little:.1f} times as long",
+        goal=f"below {case.limit:g} s",
+        met=seconds < case.limit,
+    )
 
 
 def make_model(place: Path) -> RunDirectory:
@@ -72,10 +121,10 @@ def make_model(place: Path) -> RunDirectory:
 
 def metrics(rows: int) -> str:
     filling = {f"time/part_{number}:mean": 0.123456789 * number for number in range(KEYS - 4)}
-    return "".join(json.dumps(row(step) | filling) + "\n" for step in range(rows))
+    return "".join(json.dumps(metrics_row(step) | filling) + "\n" for step in range(rows))
 
 
-def row(step: int) -> dict[str, Any]:
+def metrics_row(step: int) -> dict[str, Any]:
     return {
         "step": step,
         "progress/done_frac": 0.5,
@@ -96,21 +145,6 @@ def make_run(model: RunDirectory, root: Path, number: int) -> RunDirectory:
     run.plan_file.write_text(model.plan_file.read_text())
     run.metrics_file.write_text(model.metrics_file.read_text())
     return run
-
-
-def timed(*arguments: str | Path) -> float:
-    """Return the seconds of the fastest of three."""
-    seconds = []
-    for _ in range(3):
-        started = time.perf_counter()
-        command = [str(COMMAND), *map(str, arguments)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)
-
-
-def table(what: str, seconds: float) -> None:
-    print(f"{what:<70} {seconds:6.2f} s")
 
 
 if __name__ == "__main__":

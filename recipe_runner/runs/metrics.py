@@ -16,7 +16,7 @@ Column = dict[int, float]
 
 _STEP = b'{"step": '
 _TRAINING_KEYS = ("progress/done_frac", "progress")
-_TRAINING_MARKS = tuple(f'"{key}": '.encode() for key in _TRAINING_KEYS)
+_DONE, _PROGRESS = (f'"{key}": '.encode() for key in _TRAINING_KEYS)
 _BYTES_AT_ONCE = 1 << 20
 _SAMPLE_OF_ROWS = 200
 
@@ -60,7 +60,7 @@ def scan(
     of_prefix = json.dumps(prefix)[:-1].encode() if prefix else None
     steps = 0
     for step, line in _rows(metrics_file):
-        if any(mark in line for mark in _TRAINING_MARKS):
+        if _DONE in line or _PROGRESS in line:
             steps += 1
             _take(of_training, step, line)
         _take(of_all, step, line)
