@@ -1,6 +1,6 @@
 """`method: reinforce` against the algorithm of GEM's `tinker_train.py`, on a GEM game of ten turns.
 
-    python benchmarks/reinforce.py [--repeat 5] [--episodes 16]
+    python benchmarks/reinforce.py [--repeat 5] [--episodes 8]
 
 Both play and train the same games of GEM's guess-the-number, each from the same weights, through
 one `recipe-run serve`, in turns: `recipe-run` on a recipe, and `gem_algorithm.py`, once with the
@@ -31,8 +31,8 @@ from recipe_runner.envs.gem.protocol import EnvSpec
 
 SCRIPT = Path(__file__).with_name("gem_algorithm.py")
 AT_ONCE_BY_DEFAULT = 4
-STEPS = 3
-SHOWN_GAMES = 512
+STEPS = 2
+SHOWN_GAMES = 256
 FEWER_TOKENS, FASTER = 3.0, 2.0
 
 COMMON = """\
@@ -74,7 +74,7 @@ class Step:
 
 def main() -> None:
     parser = rows.arguments(__doc__)
-    parser.add_argument("--episodes", type=int, default=16)
+    parser.add_argument("--episodes", type=int, default=8)
     given = parser.parse_args()
     os.environ |= {"TINKER_API_KEY": "tml-benchmark", "HF_HUB_OFFLINE": "1"}
     with tempfile.TemporaryDirectory() as name, serving(Path(name, "store")) as url:
@@ -90,7 +90,7 @@ def main() -> None:
                 folder = here / f"theirs{count}-{number}"
                 found.append(run_peer(folder, checkpoint, given.episodes, count))
                 report(f"GEM's, {count} at a time", found[-1])
-    what = f"a step of {given.episodes} games of ten turns"
+    what = f"multi-turn GEM, a step of {given.episodes} games of 10 turns"
     by_default = at_once[AT_ONCE_BY_DEFAULT]
     shown = [tokens_row(what, ours, by_default)]
     shown += [time_row(what, ours, found, count) for count, found in at_once.items()]

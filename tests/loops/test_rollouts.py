@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from tinker_cookbook.completers import TokensWithLogprobs
 from tinker_cookbook.rl.data_processing import trajectory_to_data
 from tinker_cookbook.rl.types import Trajectory, TrajectoryGroup, Transition
+from tinker_cookbook.stores.storage import LocalStorage
+from tinker_cookbook.stores.training_store import TrainingRunStore
 
 from recipe_runner.backends.local.models import resolve
 from recipe_runner.backends.local.tokenizers import register_tokenizer
@@ -141,3 +143,17 @@ def test_only_the_first_groups_are_written_and_a_torn_line_goes(tmp_path: Path) 
     ]
     assert [each["reward"] for each in written[:2]] == [1.0, 2.0]
     assert [each["advantage"] for each in written[:2]] == [-0.5, 0.5]
+
+
+def test_the_cookbooks_trees_are_written_without_white_space(tmp_path: Path) -> None:
+    store = TrainingRunStore(LocalStorage(tmp_path))
+    tree = {"root": {"tag": "p", "children": ["a  b", {"tag": "b", "children": []}]}}
+    with recorded(tmp_path / "rollouts.jsonl", method="rl", num_groups=1, model_name=MODEL):
+        store.write_logtree(3, tree)
+        store.write_config({"a": 1})
+    assert store.read_logtree(3) == tree
+    written = (tmp_path / "iteration_000003" / "train_logtree.json").read_text()
+    assert written == json.dumps(tree, separators=(",", ":"))
+    assert (tmp_path / "config.json").read_text() == json.dumps({"a": 1}, indent=2)
+    store.write_logtree(4, tree)
+    assert "\n" in (tmp_path / "iteration_000004" / "train_logtree.json").read_text()

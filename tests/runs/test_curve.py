@@ -62,3 +62,12 @@ def test_watched_evaluation_metrics_have_short_names() -> None:
     curve = curve_of([0.1])
     curve.add({"step": 1, "test/nll": 1.5, "test/bpb": 2.0, "test/env/all/reward/total": 0.4})
     assert curve.test_headlines() == [("test reward", 0.4), ("test loss", 1.5)]
+
+
+def test_the_last_step_is_the_latest_whose_value_is_known() -> None:
+    curve = curve_of([0.1, 0.2])
+    curve.add({"step": 2, "progress/done_frac": 0.3})
+    assert curve.last_step == 1
+    curve.add({"step": 0, "progress/done_frac": 0.1, "env/all/reward/total": 0.4})
+    assert (curve.last_step, curve.values[0]) == (1, 0.4)
+    assert curve_of([]).last_step is None

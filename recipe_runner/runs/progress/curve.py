@@ -95,7 +95,10 @@ class Curve:
     tokens: int = 0
     seconds_per_step: list[float] = field(default_factory=list)
     tests: dict[str, float] = field(default_factory=dict)
-    last_step: int | None = None
+    last_step: int | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.last_step = max(self.values, default=None)
 
     def add(self, row: dict[str, Any]) -> None:
         """Take in one row of metrics.jsonl."""
