@@ -21,6 +21,7 @@ from recipe_runner.backends.local.checkpoints import CheckpointPath, Kind, Lora,
 from recipe_runner.backends.local.futures import FutureStore, Payload
 from recipe_runner.backends.local.http_errors import BadRequest
 from recipe_runner.backends.local.jobs import Answer, Jobs, json_payload
+from recipe_runner.backends.local.memory import give_back
 from recipe_runner.backends.local.samplers import SamplerPool
 from recipe_runner.backends.local.sampling_service import SamplingService
 from recipe_runner.backends.local.sequencer import Sequencer
@@ -116,6 +117,7 @@ class Service:
             logger.warning("releasing session %s: no heartbeat", session.session_id)
             await self.finish_session(session)
         await asyncio.to_thread(self.store.sweep)
+        await asyncio.to_thread(give_back)
 
     # Models
 
