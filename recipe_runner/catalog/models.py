@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import TypedDict
 
 from recipe_runner.catalog import DATA
@@ -79,6 +79,7 @@ def models() -> dict[str, ModelFacts]:
     }
 
 
+@lru_cache(maxsize=1024)
 def find(model_name: str) -> ModelFacts | None:
     """Return the facts of a model id, with or without a suffix such as `:peft:131072`.
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from recipe_runner.language.diagnostics import Place, Report
 from recipe_runner.language.files import read_text, shown
 from recipe_runner.language.parse import file_locator, parse_text
 from recipe_runner.language.sections import starts_over
-from recipe_runner.language.tree import Node, merge
+from recipe_runner.language.tree import Node, copied, merge
 
 MAX_PARENTS = 20
 
@@ -35,6 +36,30 @@ def read_inline(node: Node, text: str, report: Report) -> Source:
     return Source(text, _Reader(report).with_parents(node, path, chain=()))
 
 
+def _parse_file(text: str, file: str, report: Report) -> Node | None:
+    return parse_text(text, report, file_locator(file))
+
+
+def _parse_shared(text: str, file: str, report: Report) -> Node | None:
+    """Read a file that other recipes may extend too; the tree is the caller's own."""
+    parsed = _parsed(text, file)
+    report.diagnostics += parsed.report.diagnostics
+    report.incomplete |= parsed.report.incomplete
+    return None if parsed.tree is None else copied(parsed.tree)
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    tree: Node | None
+    report: Report
+
+
+@lru_cache(maxsize=64)  # a directory of recipes has a few parents in common
+def _parsed(text: str, file: str) -> _Parsed:
+    report = Report()
+    return _Parsed(_parse_file(text, file, report), report)
+
+
 class _Reader:
     def __init__(self, report: Report) -> None:
         self._report = report
@@ -45,14 +70,14 @@ class _Reader:
         if text is None:
             self._report.incomplete = True
             return None
-        own = self._parse(text, shown(path))
+        own = self._parse(text, shown(path), is_parent=blame is not None)
         if own is None:
             return None
         return Source(text, self.with_parents(own, path, (*chain, shown(path))))
 
-    def _parse(self, text: str, file: str) -> Node | None:
+    def _parse(self, text: str, file: str, *, is_parent: bool) -> Node | None:
         before = len(self._report.diagnostics)
-        tree = parse_text(text, self._report, file_locator(file))
+        tree = (_parse_shared if is_parent else _parse_file)(text, file, self._report)
         start = Place(file, 1, 1)
         if tree is None or (tree.value is None and not tree.broken):
             if len(self._report.diagnostics) == before:

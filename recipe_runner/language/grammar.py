@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from recipe_runner.language.tree import Node, Path, node_at, plain
 from schemas import METHODS, Recipe
+from schemas.base import RecipePath
 
 Model = type[BaseModel]
 
@@ -49,8 +50,14 @@ class Slot:
     def literals(self) -> tuple[Any, ...]:
         return get_args(self.type) if get_origin(self.type) is Literal else ()
 
-    def has(self, marker: type) -> bool:
-        return any(isinstance(item, marker) for item in self.metadata)
+    @cached_property
+    def is_path(self) -> bool:
+        """Whether a text here, or in a branch of a union here, is the path of a file."""
+        return any(
+            isinstance(item, RecipePath)
+            for part in (self, *self.branches())
+            for item in part.metadata
+        )
 
     def branches(self) -> list[Slot]:
         """Return the members of a union (itself where it is none), without null."""
@@ -59,6 +66,22 @@ class Slot:
     @cached_property
     def _members(self) -> tuple[Slot, ...]:
         return tuple(slot(member) for member in get_args(self.type) if member is not NoneType)
+
+    @cached_property
+    def flat(self) -> tuple[Slot, ...]:
+        """The branches, with those of unions among them."""
+        branches = self.branches()
+        return tuple(d for b in branches for d in (b.flat if b.is_union else (b,)))
+
+    @cached_property
+    def tagged(self) -> dict[Any, list[Slot]]:
+        """The branches by the values of the key that tells them apart."""
+        found: dict[Any, list[Slot]] = {}
+        if isinstance(self.discriminator, str):
+            for branch in self.branches():
+                for tag in tag_of(branch, self.discriminator):
+                    found.setdefault(tag, []).append(branch)
+        return found
 
     @cached_property
     def items(self) -> Slot | None:
@@ -135,21 +158,16 @@ def choose(union: Slot, node: Node | None) -> list[Slot]:
     """Return the branches that a value can mean: one where it says so, else all."""
     branches = union.branches()
     if len(branches) == 1 or node is None:
-        return _flat(branches)
+        return [*union.flat]
     if isinstance(union.discriminator, str):
         kind = node.get(union.discriminator)
         value = None if kind is None or isinstance(kind.value, dict | list) else kind.value
-        chosen = [b for b in branches if value in tag_of(b, union.discriminator)]
-        return chosen or branches
+        return union.tagged.get(value, branches)
     if isinstance(union.discriminator, Discriminator):
         form = union.discriminator.discriminator(plain(node))  # type: ignore[operator]
         chosen = [b for b in branches if form in b.branch_tag()]
         return [deeper for b in chosen for deeper in choose(b, node)]
     return branches
-
-
-def _flat(branches: list[Slot]) -> list[Slot]:
-    return [deeper for b in branches for deeper in (_flat(b.branches()) if b.is_union else [b])]
 
 
 def child(parent: Slot, part: str | int) -> Slot | None:
@@ -210,7 +228,7 @@ def all_keys() -> dict[str, list[Path]]:
 
 
 def _key_paths(start: Slot, path: Path) -> Iterator[Path]:
-    for branch in _flat([start]) if start.is_union else [start]:
+    for branch in start.flat:
         for key in branch.model.model_fields if branch.model else ():
             yield (*path, key)
             below = child(branch, key)

@@ -23,17 +23,23 @@ def assume_kinds(root: Node, emptied: Mapping[Path, Place], report: Report) -> N
     """
     assumed = _assume(root, root.place, ROOT, (), emptied, report)
     entries = dict(assumed.mapping or {})
+    parents = slots_at(assumed, ())
     for key, entry in entries.items():
-        section = _section(assumed, key)
-        if section is not None and entry.node.mapping is not None and not entry.node.broken:
+        if entry.node.mapping is None or entry.node.broken:
+            continue
+        section = _section(assumed, key, parents)
+        if section is not None:
             node = _assume(entry.node, entry.key_place, section, (key,), emptied, report)
             entries[key] = Entry(entry.key_place, node)
     return Node(entries, assumed.place, assumed.broken)
 
 
-def _section(root: Node, key: str) -> Slot | None:
-    """Return the union under a top-level key, if its branches are told apart by a key."""
-    for parent in slots_at(root, ()):
+def _section(root: Node, key: str, parents: list[Slot]) -> Slot | None:
+    """Return the union under a top-level key, if its branches are told apart by a key.
+
+    `parents` are the slots that the whole recipe may be.
+    """
+    for parent in parents:
         union = child_slot(parent, key)
         if union is None:
             continue

@@ -8,16 +8,15 @@ from recipe_runner.language.diagnostics import Report, dotted
 from recipe_runner.language.files import shown
 from recipe_runner.language.grammar import walk
 from recipe_runner.language.tree import Node
-from schemas.base import STAGE, RecipePath
+from schemas.base import STAGE
 
 
 def resolve_paths(root: Node, report: Report) -> None:
     """Replace each path by one that holds from the working directory, and check its file."""
     resolved: set[int] = set()
     for path, slot, node in walk(root):
-        marked = slot.has(RecipePath) or any(b.has(RecipePath) for b in slot.branches())
         value = node.value
-        if not marked or node.broken or not isinstance(value, str) or not value:
+        if not slot.is_path or node.broken or not isinstance(value, str) or not value:
             continue
         if id(node) in resolved or value.startswith(STAGE):
             continue

@@ -13,7 +13,7 @@ from typing import Any
 
 from recipe_runner.language.diagnostics import Report
 from recipe_runner.language.suggest import nearest
-from recipe_runner.language.tree import Node, Path
+from recipe_runner.language.tree import Node, descend
 from schemas import METHODS
 from schemas.base import STAGE, stage_checkpoint, stage_output
 from schemas.common import TrainingKeys
@@ -108,8 +108,10 @@ def check_references(root: Node, earlier: Earlier | None, report: Report) -> Non
 
     `earlier` is none where the recipe is no stage of a pipeline.
     """
-    for path, node in _texts(root, ()):
-        found = _REFERENCE.fullmatch(str(node.value))
+    for path, node in descend(root):
+        if not isinstance(node.value, str) or not node.value.startswith(STAGE):
+            continue
+        found = _REFERENCE.fullmatch(node.value)
         if found is None or node.broken:
             continue
         if earlier is None:
@@ -119,10 +121,3 @@ def check_references(root: Node, earlier: Earlier | None, report: Report) -> Non
         if complaint is not None:
             node.broken = True
             report.add(node.place, path, "stage", f"{node.value}: {complaint}")
-
-
-def _texts(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
-    if isinstance(node.value, str) and node.value.startswith(STAGE):
-        yield path, node
-    for part, child in node.children():
-        yield from _texts(child, (*path, part))

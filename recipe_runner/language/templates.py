@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from recipe_runner.language.diagnostics import Report, dotted
-from recipe_runner.language.tree import Entry, Node, Path, from_plain
+from recipe_runner.language.tree import Entry, Node, Path, descend, from_plain
 
 if TYPE_CHECKING:
     from recipe_runner.language.sandbox import TemplateFault
@@ -76,10 +76,10 @@ class _Renderer:
         self.variables_read: set[str] = set()
 
     def render_under(self, start: Path, node: Node) -> None:
-        for path, scalar in _scalars(node, start):
-            if _is_of_a_stage(path) and not start:
+        for path, scalar in descend(node, start):
+            if not is_template(scalar.value) or not self._pending(scalar):
                 continue
-            if is_template(scalar.value) and self._pending(scalar):
+            if start or not _is_of_a_stage(path):
                 self._render(scalar, path)
                 self._done.add(id(scalar))
 
@@ -166,13 +166,6 @@ def _unwrap(value: Any) -> Any:
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise _fault("the result is not data")
-
-
-def _scalars(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
-    if not isinstance(node.value, dict | list):
-        yield path, node
-    for part, child in list(node.children()):
-        yield from _scalars(child, (*path, part))
 
 
 def _fault(message: str) -> TemplateFault:

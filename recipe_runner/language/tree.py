@@ -50,6 +50,21 @@ class Node:
             yield from enumerate(self.value)
 
 
+def descend(root: Node, start: Path = ()) -> Iterator[tuple[Path, Node]]:
+    """Yield every node with its path, parents first; a node that is changed meanwhile, as changed."""
+    pending = [(start, root)]
+    while pending:
+        path, node = pending.pop()
+        yield path, node
+        if isinstance(node.value, dict):
+            below = [((*path, key), entry.node) for key, entry in node.value.items()]
+        elif isinstance(node.value, list):
+            below = [((*path, index), item) for index, item in enumerate(node.value)]
+        else:
+            continue
+        pending += reversed(below)
+
+
 def plain(node: Node) -> Any:
     """Return the value without places: dictionaries, lists and scalars."""
     if isinstance(node.value, dict):

@@ -6,6 +6,7 @@ Read off the markers of `schemas.base`, so that a new key needs no entry here.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
@@ -60,12 +61,24 @@ def _marked(model: BaseModel, marker: type) -> Iterator[str]:
 
 
 def _places(model: BaseModel, marker: type, prefix: str) -> Iterator[tuple[str, str]]:
-    for name, info in type(model).model_fields.items():
-        value = getattr(model, name)
-        holds = any(isinstance(item, marker) for item in info.metadata)
-        if isinstance(value, str) and (holds or _holds(info.annotation, marker)):
-            yield f"{prefix}{name}", value
-        yield from _inside(value, marker, f"{prefix}{name}")
+    marked = _fields(type(model), marker)
+    for name, value in model:
+        if isinstance(value, str):
+            if name in marked:
+                yield f"{prefix}{name}", value
+        elif isinstance(value, BaseModel | list | tuple | dict):
+            yield from _inside(value, marker, f"{prefix}{name}")
+
+
+@cache
+def _fields(model: type[BaseModel], marker: type) -> frozenset[str]:
+    """Return the names of the fields of which a text carries the marker."""
+    return frozenset(
+        name
+        for name, info in model.model_fields.items()
+        if any(isinstance(item, marker) for item in info.metadata)
+        or _holds(info.annotation, marker)
+    )
 
 
 def _inside(value: Any, marker: type, path: str) -> Iterator[tuple[str, str]]:
