@@ -16,7 +16,7 @@ from recipe_runner.language.salvage import salvage
 from recipe_runner.language.sections import starts_over
 from recipe_runner.language.structure import check_structure
 from recipe_runner.language.templates import render
-from recipe_runner.language.tree import Entry, Node, merge
+from recipe_runner.language.tree import Entry, Node, count_values, merge
 from recipe_runner.language.variants import Variant, expand
 
 # The keys that are resolved before validation.
@@ -60,14 +60,17 @@ def make_parts(
         Node(_take(settings), overrides.place),
         starts_over=starts_over,
     )
+    rest = Node(entries, tree.place, tree.broken)
+    variables = check_variables(composition.get("vars"), given, start, report)
+    num_values = count_values(rest) + count_values(variables)
     return Parts(
         path=path,
         text=text,
         start=start,
-        tree=Node(entries, tree.place, tree.broken),
+        tree=rest,
         overrides=Node(settings, overrides.place),
-        variables=check_variables(composition.get("vars"), given, start, report),
-        variants=expand(composition.get("variants"), report),
+        variables=variables,
+        variants=expand(composition.get("variants"), report, num_values=num_values),
         scope=scope or {},
     )
 

@@ -6,6 +6,7 @@ most 64 bits; text of at most `MAX_TEXT` characters. Undefined names are errors.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -17,6 +18,9 @@ MAX_TEMPLATE = 2000
 MAX_TEXT = 10_000
 MAX_NESTING = 30
 MAX_NUMBER = 2**63
+MAX_PRECISION = 100
+# More than a recipe has templates, so that its variants compile each of them once.
+_COMPILED_KEPT = 1024
 
 FILTERS = (
     *("abs", "default", "first", "float", "int", "join", "last", "length", "lower", "max", "min"),
@@ -102,7 +106,7 @@ def fill_in(source: str, **texts: str) -> str:
         raise TemplateFault(f"cannot read this template: {error.message}") from error
 
 
-@lru_cache(maxsize=256)  # the variants of a recipe have its templates in common
+@lru_cache(maxsize=_COMPILED_KEPT)  # the variants of a recipe have its templates in common
 def _compiled(source: str, names: frozenset[str]) -> Callable[..., Any]:
     environment = _environment()
     tree = environment.parse(source)
@@ -120,7 +124,7 @@ def _checked_template(source: str, names: frozenset[str]) -> Template:
     return environment.from_string(source)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=_COMPILED_KEPT)
 def names_in(source: str) -> frozenset[str]:
     """Return the dotted names that a template reads, as `vars.lr` or `observation`."""
     try:
@@ -179,7 +183,27 @@ def _bounded(value: Any) -> Any:
         raise TemplateFault("the result is not a real number")
     if isinstance(value, int) and abs(value) > MAX_NUMBER:
         raise TemplateFault("the number is too large")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise TemplateFault("the result is not a finite number")
     return value
+
+
+def _replace(text: Any, old: Any, new: Any, count: int | None = None) -> str:
+    """Jinja's `replace`, which is refused before it makes a text that is too long."""
+    text, old, new = str(text), str(old), str(new)
+    times = text.count(old) if count is None or count < 0 else min(count, text.count(old))
+    if len(text) + times * (len(new) - len(old)) > MAX_TEXT:
+        raise TemplateFault(f"a template's text has at most {MAX_TEXT} characters")
+    return text.replace(old, new, times)
+
+
+def _round(value: Any, precision: Any = 0, method: Any = "common") -> Any:
+    """Jinja's `round`, which computes 10 to the power of the precision, however long that takes."""
+    from jinja2.filters import do_round
+
+    if not isinstance(precision, int) or abs(precision) > MAX_PRECISION:
+        raise TemplateFault(f"`round` takes a precision of at most {MAX_PRECISION} digits")
+    return do_round(value, precision, method)
 
 
 def _bounded_filter(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -196,7 +220,8 @@ def _bounded_filter(function: Callable[..., Any]) -> Callable[..., Any]:
 def _environment() -> DataEnvironment:
     environment = DataEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
     environment.globals.clear()
-    environment.filters = {name: _bounded_filter(environment.filters[name]) for name in FILTERS}
+    filters = {**environment.filters, "replace": _replace, "round": _round}
+    environment.filters = {name: _bounded_filter(filters[name]) for name in FILTERS}
     environment.tests = {name: environment.tests[name] for name in TESTS}
     return environment
 
@@ -210,6 +235,9 @@ def _check(tree: nodes.Template, scope: set[str]) -> None:
         if isinstance(node, nodes.Name) and node.name not in scope:
             known = ", ".join(f"`{name}`" for name in sorted(scope))
             raise TemplateFault(f"`{node.name}` is not defined; templates know {known}")
+        if isinstance(node, nodes.Const) and node.value == math.inf:
+            # Jinja would compile it to a name that is not there.
+            raise TemplateFault("the number is too large")
 
 
 def _descend(node: nodes.Node, depth: int) -> Iterator[tuple[int, nodes.Node]]:

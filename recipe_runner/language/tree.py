@@ -65,6 +65,11 @@ def descend(root: Node, start: Path = ()) -> Iterator[tuple[Path, Node]]:
         pending += reversed(below)
 
 
+def count_values(node: Node) -> int:
+    """Return how many values a tree has, mappings and lists included."""
+    return 1 + sum(count_values(child) for _, child in node.children())
+
+
 def plain(node: Node) -> Any:
     """Return the value without places: dictionaries, lists and scalars."""
     if isinstance(node.value, dict):

@@ -19,6 +19,8 @@ from recipe_runner.language.suggest import nearest
 from recipe_runner.language.tree import Entry, Node, Path, merge, nested, plain
 
 MAX_VARIANTS = 1000
+# Values of all variants together: each variant is merged, rendered and checked as a whole.
+MAX_EXPANDED = 300_000
 MAX_LABEL = 80
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _MATRIX_KEYS = ("matrix", "include", "exclude")
@@ -37,8 +39,11 @@ class Variant:
     choices: tuple[tuple[str, Node], ...] = ()
 
 
-def expand(node: Node | None, report: Report) -> list[Variant]:
-    """Return the variants in the order in which they are written, with names that all differ."""
+def expand(node: Node | None, report: Report, *, num_values: int = 0) -> list[Variant]:
+    """Return the variants in the order in which they are written, with names that all differ.
+
+    `num_values` are those of the recipe that each of them is laid on.
+    """
     if node is None or node.broken or node.value is None:
         return []
     if node.mapping is None:
@@ -54,6 +59,16 @@ def expand(node: Node | None, report: Report) -> list[Variant]:
         variants = _expand_matrix(node, report)
     else:
         variants = _expand_named(node, report)
+    if len(variants) > MAX_VARIANTS or len(variants) * num_values > MAX_EXPANDED:
+        report.add(
+            node.place,
+            ("variants",),
+            "variant",
+            f"{len(variants):,} variants of {num_values:,} values each; there can be "
+            f"{MAX_VARIANTS:,} variants, and {MAX_EXPANDED:,} values in all of them",
+            hint="write them as recipes that extend this one",
+        )
+        return []
     return _with_distinct_suffixes(variants)
 
 
