@@ -142,7 +142,9 @@ class _Data(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         # Within a list too, whose text is made of its items'.
-        raise _fault(f"`{dotted(self._path) or 'recipe'}` is a mapping, which cannot stand within text")
+        raise _fault(
+            f"`{dotted(self._path) or 'recipe'}` is a mapping, which cannot stand within text"
+        )
 
 
 def _is_of_a_stage(path: Path) -> bool:

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from recipe_runner.backends.local import downloads, requests
+from recipe_runner.backends.local.body import LimitBody
 from recipe_runner.backends.local.errors import EngineError
 from recipe_runner.backends.local.futures import Payload
 from recipe_runner.backends.local.http_errors import ApiError, BadRequest
@@ -65,6 +66,7 @@ def build_app(service: Service, api_key: str | None) -> Starlette:
             Exception: _fault,
         },
     )
+    app.add_middleware(LimitBody)
     app.add_middleware(RequireKey, api_key=api_key)
     app.add_middleware(LogRequests)
     return app
@@ -242,6 +244,8 @@ def _fields(body: bytes) -> dict[str, Any]:
         fields = json.loads(body)
     except ValueError as error:
         raise BadRequest(f"the body is not JSON: {error}") from error
+    except RecursionError as error:
+        raise BadRequest("the body is nested too deeply") from error
     if not isinstance(fields, dict):
         raise BadRequest("the body is not a JSON object")
     return fields

@@ -71,7 +71,7 @@ def _stacked(data: Sequence[Datum], indices: list[int]) -> Microbatch:
         tokens=torch.tensor(rows),
         mask=torch.arange(longest) < torch.tensor(lengths).unsqueeze(1),
         inputs={
-            name: torch.cat([_canonical(datum.inputs[name]) for datum in chosen])
+            name: torch.cat([_canonical(name, datum.inputs[name]) for datum in chosen])
             for name in chosen[0].inputs
         },
         lengths=lengths,
@@ -79,8 +79,9 @@ def _stacked(data: Sequence[Datum], indices: list[int]) -> Microbatch:
     )
 
 
-def _canonical(tensor: Tensor) -> Tensor:
-    return tensor.float() if tensor.is_floating_point() else tensor.long()
+def _canonical(name: str, tensor: Tensor) -> Tensor:
+    # Whole numbers serve as advantages too; what is made like them must not be cut to integers.
+    return tensor.long() if name == _TARGETS else tensor.float()
 
 
 def validated(data: Sequence[Datum], loss_fn: str, loss: Loss, network: Network) -> None:
@@ -121,7 +122,7 @@ def _check_inputs(datum: Datum, loss_fn: str, loss: Loss, network: Network) -> N
         )
     for name, value in datum.inputs.items():
         if len(value) != len(datum.tokens) or (
-            name in (*loss.required, "weights") and value.shape != targets.shape
+            name in (*loss.required, *loss.defaults, "weights") and value.shape != targets.shape
         ):
             raise EngineError(
                 f"{name} has shape {list(value.shape)}, target_tokens {list(targets.shape)}, "
@@ -131,6 +132,8 @@ def _check_inputs(datum: Datum, loss_fn: str, loss: Loss, network: Network) -> N
             raise EngineError(f"{name} has a value that is not finite")
     if targets.is_floating_point():
         raise EngineError("target_tokens must be integers")
+    if not targets.numel():
+        raise EngineError(f"target_tokens of shape {list(targets.shape)} hold no token")
     lowest, highest = (int(bound) for bound in targets.aminmax())
     for token in (lowest, highest):
         if not 0 <= token < network.vocab_size:

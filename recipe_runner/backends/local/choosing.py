@@ -10,6 +10,8 @@ from torch import Tensor
 
 # Uniform numbers are rounded down to this grid, which float32 holds exactly, so that none is 1.
 _UNIFORM_GRID = 1 << 24
+# Below this float32 has no room for logits divided by the temperature; it is greedy all the same.
+_COLDEST = 1e-6
 
 
 class Choice(Protocol):
@@ -35,7 +37,7 @@ def choose(logits: Tensor, rows: Sequence[Choice]) -> tuple[list[int], list[floa
     Inverse-CDF sampling with one number a row: a row's token hangs on its own stream and
     distribution alone, not on the batch it is in.
     """
-    temperatures = [row.temperature if row.temperature > 0 else 1.0 for row in rows]
+    temperatures = [max(row.temperature, _COLDEST) if row.temperature > 0 else 1.0 for row in rows]
     if any(temperature != 1.0 for temperature in temperatures):
         logits = logits / torch.tensor(temperatures).unsqueeze(1)
     logprobs = logits.log_softmax(-1)
@@ -64,8 +66,10 @@ def _cut(probabilities: Tensor, rows: Sequence[Choice]) -> Tensor:
     top_p = torch.tensor([rows[i].top_p for i in cutting])
     dropped = torch.arange(vocab_size) >= top_k.unsqueeze(1)
     ordered = ordered.masked_fill(dropped, 0.0)
-    # top_p applies to what top_k left; the token that crosses the threshold stays.
+    # top_p applies to what top_k left; the token that crosses the threshold stays, be it the first.
     before = ordered.cumsum(-1) - ordered
-    ordered = ordered.masked_fill(before >= top_p.unsqueeze(1) * ordered.sum(-1, True), 0.0)
+    beyond = before >= top_p.unsqueeze(1) * ordered.sum(-1, True)
+    beyond[:, 0] = False
+    ordered = ordered.masked_fill(beyond, 0.0)
     probabilities[cutting] = torch.zeros_like(ordered).scatter_(-1, order, ordered)
     return probabilities

@@ -32,7 +32,7 @@ class Downloads:
 
     def routes(self) -> list[Route]:
         checkpoint = "/training_runs/{model_id}/checkpoints/external_weights/{name}"
-        file = PREFIX + "/{expires:int}/{signature}/{model_id}/{name}/{file}"
+        file = PREFIX + "/{expires}/{signature}/{model_id}/{name}/{file}"
         return [
             Route(f"{checkpoint}/external_weights_urls", self.urls, methods=["GET"]),
             Route(file, self.file, methods=["GET"]),
@@ -65,17 +65,18 @@ class Downloads:
         path, file = _path(request), request.path_params["file"]
         expires = request.path_params["expires"]
         expected = self._signature(path, file, expires)
-        if not hmac.compare_digest(expected, request.path_params["signature"]):
+        given = request.path_params["signature"]
+        if not hmac.compare_digest(expected.encode(), given.encode(errors="replace")):
             raise Forbidden("this URL was not signed by this server: ask for the URLs again")
-        if expires < time.time():
+        if int(expires) < time.time():
             raise Forbidden("this URL has expired: ask for the URLs again")
         files = await asyncio.to_thread(self._store.files, path)
         if file not in files:
             raise NotFound(f"{path} has no file {file!r}")
         return Response(files[file], media_type="application/octet-stream")
 
-    def _signature(self, path: CheckpointPath, file: str, expires: int) -> str:
-        signed = f"{expires}/{path}/{file}".encode()
+    def _signature(self, path: CheckpointPath, file: str, expires: int | str) -> str:
+        signed = f"{expires}/{path}/{file}".encode(errors="replace")
         return hmac.new(self._secret, signed, hashlib.sha256).hexdigest()
 
 

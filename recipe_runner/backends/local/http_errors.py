@@ -4,10 +4,12 @@ ApiError
 ├── BadRequest        400: malformed, out of range, unsupported here
 ├── Forbidden         403: a URL whose permission is not this server's, or has ended
 ├── NotFound          404: no such session, model, sampler, checkpoint, future
-└── Gone              410: it existed; the SDK may submit the request again
+├── Gone              410: it existed; the SDK may submit the request again
+├── TooLarge          413: more bytes than a request may have
+└── Busy              429: too much is waiting to be done; the SDK waits and asks again
 
-None of these is a status that the SDK retries on a submission (408, 409, 429, 5xx): it would
-repeat a request that can never succeed for five minutes.
+None but the last, which passes, is a status that the SDK retries on a submission (408, 409, 429,
+5xx): it would repeat a request that can never succeed for five minutes.
 """
 
 from __future__ import annotations
@@ -33,3 +35,11 @@ class NotFound(ApiError, LookupError):
 
 class Gone(ApiError):
     status = 410
+
+
+class TooLarge(ApiError):
+    status = 413
+
+
+class Busy(ApiError):
+    status = 429

@@ -23,6 +23,8 @@ from recipe_runner.backends.local.rng import derive_seed
 # "LoRA Without Regret" (Thinking Machines, September 2025) trains with alpha 32 and W + alpha/r BA,
 # and tinker_cookbook.hyperparam_utils.get_lora_lr_over_full_finetune_lr defaults to it.
 ALPHA = 32.0
+# As many numbers as the largest model that this backend loads has (models.MAX_WEIGHT_BYTES).
+MAX_PARAMETERS = 2**29
 
 Adapter = Mapping[str, tuple[Tensor, Tensor]]
 """By module name: A [rank, in] and B [out, rank]."""
@@ -76,6 +78,13 @@ def initial_weights(
 
     The bounds are those of torch.nn.Linear (kaiming_uniform with a = sqrt(5)), as in PEFT.
     """
+    shapes = [linear_shape(model.get_submodule(name)) for name in names]
+    num_parameters = spec.rank * sum(num_in + num_out for num_in, num_out in shapes)
+    if num_parameters > MAX_PARAMETERS:
+        raise EngineError(
+            f"LoRA of rank {spec.rank} on this model has {num_parameters:,} parameters; the local "
+            f"backend trains at most {MAX_PARAMETERS:,}"
+        )
     weights: dict[str, Tensor] = {}
     for name in names:
         num_in, num_out = linear_shape(model.get_submodule(name))

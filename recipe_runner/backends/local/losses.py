@@ -158,4 +158,7 @@ def configured(name: str, config: Config) -> tuple[Loss, dict[str, float]]:
     if unknown:
         valid = ", ".join(loss.defaults) or "no settings"
         raise EngineError(f"loss {name!r} has no setting {unknown[0]!r}; it takes {valid}")
+    for key, value in config.items():
+        if not abs(value) <= torch.finfo(torch.float32).max:
+            raise EngineError(f"{key}={value} of loss {name!r} is not a finite number of 32 bits")
     return loss, {**loss.defaults, **config}

@@ -72,7 +72,10 @@ def context_of(source: ModelSource) -> int | None:
 
 def is_model_directory(path: Path) -> bool:
     """Whether a directory holds a model: its configuration and safetensors files."""
-    return (path / "config.json").is_file() and any(path.glob(_WEIGHT_PATTERN))
+    try:
+        return (path / "config.json").is_file() and any(path.glob(_WEIGHT_PATTERN))
+    except OSError:  # a name that is too long for a file
+        return False
 
 
 def _from_model_path(name: str, bare_name: str, model_path: Path | None) -> ModelSource | None:

@@ -17,6 +17,31 @@ MIN_TTL_S = 3600
 MAX_TTL_S = 10 * 366 * 24 * 3600
 TtlSeconds = Annotated[int, Field(ge=MIN_TTL_S, le=MAX_TTL_S)]
 
+MAX_RANK = 4096
+MAX_SAMPLES = 4096
+MAX_TOPK_LOGPROBS = 1024
+MAX_STOPS = 1000
+MAX_STOP_CHARACTERS = 1000
+MAX_NAME = 500
+MAX_METADATA = 64 * 1024
+# The client's running numbers, which become parts of ids and of file names.
+Ordinal = Annotated[int, Field(ge=0, lt=2**63)]
+Name = Annotated[str, Field(max_length=MAX_NAME)]
+Stop = Annotated[str, Field(max_length=MAX_STOP_CHARACTERS)]
+Stops = Annotated[list[Stop], Field(max_length=MAX_STOPS)]
+StopTokens = Annotated[list[int], Field(max_length=MAX_STOPS)]
+
+
+def _small(metadata: dict[str, Any]) -> dict[str, Any]:
+    size = sum(len(key) + len(str(value)) for key, value in metadata.items())
+    if size > MAX_METADATA:
+        raise ValueError(f"has {size:,} characters; there can be {MAX_METADATA:,}")
+    return metadata
+
+
+Metadata = Annotated[dict[str, Any], AfterValidator(_small)]
+Texts = Annotated[dict[str, str], AfterValidator(_small)]
+
 
 class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
@@ -24,10 +49,10 @@ class Request(BaseModel):
 
 class CreateSession(Request):
     tags: list[str] = []
-    user_metadata: dict[str, Any] | None = None
+    user_metadata: Metadata | None = None
     sdk_version: str = ""
     project_id: str | None = None
-    display_name: str | None = None
+    display_name: Name | None = None
     type: Literal["create_session"] = "create_session"
 
 
@@ -37,7 +62,7 @@ class SessionHeartbeat(Request):
 
 
 class LoraConfig(Request):
-    rank: int = Field(ge=0, le=4096)
+    rank: int = Field(ge=0, le=MAX_RANK)
     seed: int | None = None
     train_unembed: bool = True
     train_mlp: bool = True
@@ -57,9 +82,9 @@ class OptimizerConfig(BaseModel):
 
 class CreateModel(Request):
     session_id: str
-    model_seq_id: int
-    base_model: str = Field(min_length=1)
-    user_metadata: dict[str, Any] | None = None
+    model_seq_id: Ordinal
+    base_model: str = Field(min_length=1, max_length=MAX_NAME)
+    user_metadata: Metadata | None = None
     lora_config: LoraConfig | None = None
     optimizer_config: OptimizerConfig = OptimizerConfig()
     type: Literal["create_model"] = "create_model"
@@ -103,7 +128,7 @@ class SaveWeights(Request):
     path: str | None = None
     ttl_seconds: TtlSeconds | None = None
     overwrite: bool = False
-    user_metadata: dict[str, str] | None = None
+    user_metadata: Texts | None = None
     type: Literal["save_weights"] = "save_weights"
 
 
@@ -111,11 +136,11 @@ class SaveWeightsForSampler(Request):
     model_id: str
     seq_id: int
     path: str | None = None
-    sampling_session_seq_id: int | None = None
+    sampling_session_seq_id: Ordinal | None = None
     # An inflight sampler promises "these weights or newer", which a snapshot keeps.
     kind: Literal["snapshot", "inflight"] = "snapshot"
     ttl_seconds: TtlSeconds | None = None
-    user_metadata: dict[str, str] | None = None
+    user_metadata: Texts | None = None
     type: Literal["save_weights_for_sampler"] = "save_weights_for_sampler"
 
 
@@ -136,9 +161,9 @@ class LoadWeights(Request):
     model_id: str | None = None
     seq_id: int | None = None
     session_id: str | None = None
-    model_seq_id: int | None = None
-    base_model: str | None = None
-    user_metadata: dict[str, Any] | None = None
+    model_seq_id: Ordinal | None = None
+    base_model: Name | None = None
+    user_metadata: Metadata | None = None
     optimizer_config: OptimizerConfig | None = None
     weights_access_token: str | None = None
     type: Literal["load_weights"] = "load_weights"
@@ -146,8 +171,8 @@ class LoadWeights(Request):
 
 class CreateSamplingSession(Request):
     session_id: str
-    sampling_session_seq_id: int
-    base_model: str | None = None
+    sampling_session_seq_id: Ordinal
+    base_model: Name | None = None
     model_path: str | None = None
     type: Literal["create_sampling_session"] = "create_sampling_session"
 
@@ -176,9 +201,9 @@ class SamplingParams(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
     max_tokens: int | None = Field(default=None, ge=1)
     seed: int | None = None
-    stop: str | list[str] | list[int] | None = None
+    stop: Stop | Stops | StopTokens | None = None
     temperature: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    top_k: int = -1
+    top_k: int = Field(default=-1, ge=-1, lt=2**31)
     top_p: float = Field(default=1.0, gt=0, le=1)
 
 
@@ -190,12 +215,12 @@ def _unserved(value: object) -> object:
 
 class Sample(Request):
     sampling_session_id: str
-    seq_id: int
-    num_samples: int = Field(default=1, ge=1, le=4096)
+    seq_id: Ordinal
+    num_samples: int = Field(default=1, ge=1, le=MAX_SAMPLES)
     prompt: ModelInput
     sampling_params: SamplingParams
     prompt_logprobs: bool | None = None
-    topk_prompt_logprobs: int = Field(default=0, ge=0, le=1024)
+    topk_prompt_logprobs: int = Field(default=0, ge=0, le=MAX_TOPK_LOGPROBS)
     prompt_logprobs_last_n: int | None = Field(default=None, ge=1)
     topk_sample_logprobs: Annotated[int, AfterValidator(_unserved)] = 0
     target_prompt_logprobs: Annotated[Any, AfterValidator(_unserved)] = None

@@ -26,6 +26,7 @@ _TYPES: dict[Kind, str] = {
     "external_weights": "external",
 }
 OWNER = "local"
+MAX_DIGITS = 18
 
 
 def rest_routes(service: Service) -> list[Route]:
@@ -196,8 +197,8 @@ def _page(request: Request, items: list[Any], default_limit: int) -> tuple[list[
     numbers = []
     for name, default in (("limit", default_limit), ("offset", 0)):
         text = request.query_params.get(name, str(default))
-        if not text.isdecimal():
-            raise BadRequest(f"{name}={text!r} is not a number")
+        if not text.isdecimal() or len(text) > MAX_DIGITS:
+            raise BadRequest(f"{name}={text!r} is not a number that a page could have")
         numbers.append(int(text))
     limit, offset = numbers
     cursor = {"offset": offset, "limit": limit, "total_count": len(items)}

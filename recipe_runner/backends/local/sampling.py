@@ -42,7 +42,8 @@ class Sampler:
         self._snapshot = snapshot
         self._seed = seed
         self._decoder: Decoder | None = None
-        self._asked: Counter[tuple[int, ...]] = Counter()
+        # By a digest: a sampler that lives for a whole run is asked a million prompts.
+        self._asked: Counter[int] = Counter()
         self._waiting: deque[_Row] = deque()
         self._rows: list[_Row] = []
         self._jobs: dict[int, _Job] = {}
@@ -76,9 +77,11 @@ class Sampler:
         job = _Job(request, stop_rule(request.stop, self.network), max(room, 1), future)
         self._jobs[id(job)] = job
         future.add_done_callback(partial(self._on_done, job))
+        digest = derive_seed(prompt)
         for index in range(request.num_samples):
-            self._waiting.append(_Row(job, index, prompt, self._row_seed(request, index, prompt)))
-            self._asked[prompt] += 1
+            seed = self._row_seed(request, index, prompt, self._asked[digest])
+            self._waiting.append(_Row(job, index, prompt, seed))
+            self._asked[digest] += 1
 
     def advance(self, max_rows: int) -> None:
         """One slice of work: admit waiting rows up to `max_rows` new ones, or step all rows."""
@@ -100,10 +103,12 @@ class Sampler:
         assert not self.busy
         self._decoder = None
 
-    def _row_seed(self, request: SampleRequest, index: int, prompt: tuple[int, ...]) -> int:
+    def _row_seed(
+        self, request: SampleRequest, index: int, prompt: tuple[int, ...], times_asked: int
+    ) -> int:
         if request.seed is not None:
             return derive_seed("request", request.seed, index)
-        return derive_seed("sample", self._seed, prompt, self._asked[prompt])
+        return derive_seed("sample", self._seed, prompt, times_asked)
 
     @property
     def _current_decoder(self) -> Decoder:

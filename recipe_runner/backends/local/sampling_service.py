@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from recipe_runner.backends.local import requests
 from recipe_runner.backends.local.checkpoints import CheckpointPath
 from recipe_runner.backends.local.futures import Payload
-from recipe_runner.backends.local.http_errors import BadRequest
+from recipe_runner.backends.local.http_errors import BadRequest, Busy
 from recipe_runner.backends.local.jobs import Answer, Jobs
 from recipe_runner.backends.local.samplers import SamplerPool
 from recipe_runner.backends.local.sessions import Registry, Sampler, Session
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # The engine stops at the end of the context in any case.
 UNLIMITED_TOKENS = 2**31 - 1
+# Sequences that wait to be sampled, or are being: a kilobyte each before their first token.
+MAX_WAITING = 1_000_000
 
 
 class SamplingService:
@@ -40,11 +42,13 @@ class SamplingService:
         self._jobs = jobs
         self._engine = engine
         self._adding: dict[str, asyncio.Future[None]] = {}
+        self._num_waiting = 0
 
     async def open_session(self, request: requests.CreateSamplingSession) -> Answer:
         session = self._registry.session(request.session_id)
         sampler_id = f"{session.session_id}:sample:{request.sampling_session_seq_id}"
         if sampler_id not in self._registry.samplers:
+            self._registry.require_room_for_a_sampler()
             await self._add_sampler_once(self._sampler(sampler_id, session, request))
         return {"sampling_session_id": sampler_id, "type": "create_sampling_session"}
 
@@ -86,13 +90,19 @@ class SamplingService:
         sampler = self._registry.sampler(request.sampling_session_id)
         prompt = request.prompt.token_ids()
         _check_prompt(request, prompt)
+        if self._num_waiting + request.num_samples > MAX_WAITING:
+            raise Busy(f"{self._num_waiting:,} sequences wait to be sampled: wait for some")
 
         async def work() -> Payload:
             from recipe_runner.backends.local.wire import encode_sample
 
-            engine = await self._engine()
-            wanted = _engine_request(request, prompt)
-            result = await self._pool.sample(engine, sampler, wanted)
+            self._num_waiting += request.num_samples
+            try:
+                engine = await self._engine()
+                wanted = _engine_request(request, prompt)
+                result = await self._pool.sample(engine, sampler, wanted)
+            finally:
+                self._num_waiting -= request.num_samples
             return encode_sample(result, last_n=request.prompt_logprobs_last_n)
 
         key = ("sample", sampler.sampler_id, request.seq_id)

@@ -17,6 +17,8 @@ Operation = Callable[[], Awaitable[None]]
 # The SDK retries a submission for five minutes; a number still missing after that never comes
 # (the client failed to encode it, or gave up), and what follows would wait for ever.
 MISSING_AFTER_S = 330.0
+# How far ahead of the number that comes next one may be: what is between has to be kept.
+MAX_AHEAD = 10_000
 
 
 class Sequencer:
@@ -33,7 +35,12 @@ class Sequencer:
         self._worker: asyncio.Task[None] | None = None
 
     def check(self, seq_id: int) -> None:
-        """Raises BadRequest for a number that has run or is taken."""
+        """Raises BadRequest for a number that has run, is taken, or is far from the next."""
+        if seq_id >= self._next + MAX_AHEAD:
+            raise BadRequest(
+                f"sequence number {seq_id} is {MAX_AHEAD:,} or more ahead of {self._next}, which "
+                "this model expects next"
+            )
         if seq_id < self._next or seq_id in self._pending:
             raise BadRequest(
                 f"sequence number {seq_id} was used already; this model expects "

@@ -123,6 +123,7 @@ class Service:
 
     def create_model(self, request: requests.CreateModel) -> Answer:
         session = self.registry.session(request.session_id)
+        self.registry.require_room_for_a_model()
         request.optimizer_config.check()
         config = request.lora_config or requests.LoraConfig(rank=0)
         if not (config.train_mlp or config.train_attn or config.train_unembed):
@@ -144,6 +145,7 @@ class Service:
         if request.optimizer_config is not None:
             request.optimizer_config.check()
         session = self.registry.session(request.session_id)
+        self.registry.require_room_for_a_model()
         checkpoint = self.store.checkpoint(_training_path(request.path))
         run = Run(
             model_id=f"{session.session_id}:train:{request.model_seq_id}",

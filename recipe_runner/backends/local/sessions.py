@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from recipe_runner.backends.local.checkpoints import CheckpointPath, Lora, Run
-from recipe_runner.backends.local.http_errors import Gone, NotFound
+from recipe_runner.backends.local.http_errors import BadRequest, Gone, NotFound
 from recipe_runner.backends.local.models import ModelSource
 from recipe_runner.backends.local.sequencer import Sequencer
 from recipe_runner.backends.local.tenants import Tenant
@@ -16,6 +16,9 @@ from recipe_runner.backends.local.tenants import Tenant
 # The SDK sends a heartbeat every 10 seconds and warns after 2 minutes without an answer.
 ABANDONED_AFTER_S = 900.0
 FINISHED_SESSIONS_KEPT = 1000
+MAX_SESSIONS = 1000
+MAX_MODELS = 1000
+MAX_SAMPLERS = 100_000
 
 
 @dataclass
@@ -65,6 +68,8 @@ class Registry:
     def open_session(
         self, user_metadata: dict[str, Any], display_name: str | None, tenant: Tenant
     ) -> Session:
+        live = sum(not session.finished for session in self.sessions.values())
+        _require_room(live, MAX_SESSIONS, "sessions")
         session = Session(
             session_id=str(uuid.uuid4()),
             user_metadata={key: str(value) for key, value in user_metadata.items()},
@@ -116,6 +121,14 @@ class Registry:
         self.session(sampler.session_id)
         return sampler
 
+    def require_room_for_a_model(self) -> None:
+        """Raises BadRequest when there are as many as a server holds."""
+        _require_room(len(self.models), MAX_MODELS, "models in training")
+
+    def require_room_for_a_sampler(self) -> None:
+        """Raises BadRequest when there are as many as a server holds."""
+        _require_room(len(self.samplers), MAX_SAMPLERS, "samplers")
+
     def add_model(self, model: Model) -> None:
         self.models[model.run.model_id] = model
         self.sessions[model.session_id].model_ids.append(model.run.model_id)
@@ -138,3 +151,11 @@ class Registry:
         finished = [s.session_id for s in self.sessions.values() if s.finished]
         for session_id in finished[: max(len(finished) - FINISHED_SESSIONS_KEPT, 0)]:
             del self.sessions[session_id]
+
+
+def _require_room(number: int, limit: int, what: str) -> None:
+    if number >= limit:
+        raise BadRequest(
+            f"this server has {limit:,} {what}, which is all that it holds; finish the sessions "
+            "that are no longer needed, or start another server"
+        )

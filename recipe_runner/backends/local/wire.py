@@ -29,6 +29,10 @@ from recipe_runner.backends.local.http_errors import BadRequest
 PROTOBUF = "application/x-protobuf"
 # The SDK reads a row that starts with (0, -99999.0) as "no top-k here" (types/topk_logprobs.py).
 NO_TOKEN, NO_LOGPROB = 0, -99999.0
+MAX_DATUMS = 2**16
+# Of all tensors of a request together: what a dense one takes is bounded by the request's bytes,
+# but a sparse one of a few bytes can have any shape.
+MAX_VALUES = 2**26
 
 _DTYPES: dict[int, Any] = {
     pb.DTYPE_FLOAT32: np.float32,
@@ -64,9 +68,15 @@ class ForwardBackwardCall:
         """The datums; BadRequest names the first one that cannot be read."""
         if not self.message.data:
             raise BadRequest("forward_backward without data")
+        if len(self.message.data) > MAX_DATUMS:
+            raise BadRequest(f"{len(self.message.data):,} datums; there can be {MAX_DATUMS:,}")
         data = []
+        num_values = 0
         for index, datum in enumerate(self.message.data):
             try:
+                num_values += sum(map(_num_values, datum.loss_fn_inputs.values()))
+                if num_values > MAX_VALUES:
+                    raise BadRequest(f"a request's tensors have at most {MAX_VALUES:,} values")
                 data.append(_decode_datum(datum))
             except ValueError as error:
                 raise BadRequest(f"datum {index}: {error}") from error
@@ -105,6 +115,8 @@ def decode_tensor(tensor: Any) -> torch.Tensor:
     if dtype is None:
         raise ValueError(f"tensor type {tensor.dtype} is not float32, int64 or int32")
     shape = list(tensor.shape)
+    if any(size < 0 for size in shape):
+        raise ValueError(f"a tensor cannot have the shape {shape[:8]}")
     if tensor.WhichOneof("encoding") == "sparse_csr":
         dense = _densify(tensor.sparse_csr, dtype, shape)
     else:
@@ -113,12 +125,18 @@ def decode_tensor(tensor: Any) -> torch.Tensor:
     return torch.from_numpy(dense.astype(np.float32 if dtype is np.float32 else np.int64))
 
 
+def _num_values(tensor: Any) -> int:
+    if tensor.WhichOneof("encoding") == "sparse_csr" and len(tensor.shape) == 2:
+        return abs(math.prod(tensor.shape))
+    return len(tensor.dense) // 4
+
+
 def _densify(csr: Any, dtype: Any, shape: Sequence[int]) -> np.ndarray[Any, Any]:
     values = _array(csr.values, dtype)
     rows = _array(csr.crow_indices, np.int64)
     columns = _array(csr.col_indices, np.int64)
-    if len(shape) != 2 or min(shape) < 0 or math.prod(shape) > 2**28:
-        raise ValueError(f"a sparse tensor cannot have the shape {list(shape)}")
+    if len(shape) != 2 or math.prod(shape) > MAX_VALUES:
+        raise ValueError(f"a sparse tensor cannot have the shape {list(shape)[:8]}")
     counts = np.diff(rows)
     consistent = (
         len(rows) == shape[0] + 1
