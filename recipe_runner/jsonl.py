@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import codecs
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from recipe_runner.errors import DataError
 
 Message = dict[str, Any]
 ROLES = ("system", "developer", "user", "assistant", "tool")
+# An example with images within it has some megabytes; a file without line breaks is no JSONL.
+MAX_LINE_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -110,13 +114,17 @@ def read_records(path: str | Path) -> Iterator[Record]:
     """Yield the lines of a JSONL file, those that are empty left out.
 
     Raises:
-        DataError: if the file cannot be read, has no lines, or one is not a JSON object.
+        DataError: if the file cannot be read, has no lines, or one is too long or no JSON object.
     """
     file = Path(path)
     empty = True
     try:
         with file.open("rb") as lines:
-            for line, raw in enumerate(lines, start=1):
+            whole = iter(partial(lines.readline, MAX_LINE_BYTES + 1), b"")
+            for line, raw in enumerate(whole, start=1):
+                if len(raw) > MAX_LINE_BYTES:
+                    limit = MAX_LINE_BYTES // 2**20
+                    raise DataError(f"{file}:{line}: is longer than {limit} MiB; end it sooner")
                 raw = raw.removeprefix(codecs.BOM_UTF8) if line == 1 else raw
                 if raw.strip():
                     empty = False
@@ -146,8 +154,7 @@ def _object(file: Path, line: int, raw: bytes) -> dict[str, Any]:
 def _without_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise ValueError(f"the key {twice!r} is there twice")
     return values
 

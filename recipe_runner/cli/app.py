@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from recipe_runner.errors import RunnerError
+from recipe_runner.printable import printable_lines
 
 EXIT_WRONG_RECIPE = 1
 EXIT_INTERNAL = 3
@@ -174,11 +175,12 @@ def _report(error: Exception, argv: list[str]) -> int:
         print_text(diagnostics, flag_texts(argv))
         return EXIT_WRONG_RECIPE
     if isinstance(error, RunnerError):
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {printable_lines(str(error))}", err=True)
         for note in getattr(error, "__notes__", []):
-            click.echo(note, err=True)
+            click.echo(printable_lines(note), err=True)
         return error.exit_code
-    click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
+    reason = f"{type(error).__name__}: {printable_lines(str(error))}"
+    click.echo(f"internal error: {reason}", err=True)
     click.echo(
         "This is a fault of recipe-run: please report it with the recipe and what "
         "`recipe-run --debug …` prints.",

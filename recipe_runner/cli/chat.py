@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recipe_runner.cli.talk_options import Talk, introduction, speaking, talk_options
+from recipe_runner.printable import printable_lines
 
 if TYPE_CHECKING:
     from recipe_runner.loops.speaker import Reply
@@ -69,8 +70,9 @@ def _screen(*, several: bool, interactive: bool) -> Screen:
         if several:
             _echo(label, bold=True)
         if given.thinking:
-            _echo(given.thinking.strip(), dim=True, err=not interactive)
-        click.echo(given.text)
+            _echo(printable_lines(given.thinking.strip()), dim=True, err=not interactive)
+        # What a program reads is the reply as it is; a terminal would obey some of it.
+        click.echo(printable_lines(given.text) if sys.stdout.isatty() else given.text)
         if given.stop_reason == "length":
             _echo(f"(cut off after {len(given.tokens)} tokens)", dim=True, err=True)
         if several or interactive:

@@ -14,6 +14,7 @@ import click
 
 from recipe_runner.cli.runs import dir_option, format_option
 from recipe_runner.errors import UsageError
+from recipe_runner.printable import printable
 
 if TYPE_CHECKING:
     from recipe_runner.runs.comparison import Comparison, Key
@@ -51,7 +52,7 @@ def compare(references: tuple[str, ...], root: Path, metrics: tuple[str, ...], o
         click.echo(json.dumps(_as_json(found), indent=2))
         return
     for line in _lines(found):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 def _as_json(found: Comparison) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recipe_runner.errors import UsageError
+from recipe_runner.printable import printable
 
 if TYPE_CHECKING:
     from recipe_runner.language import LoadedRecipe
@@ -44,7 +45,7 @@ def confirm_paid_run(loaded: LoadedRecipe, plan: Plan, *, yes: bool) -> None:
     if yes:
         return
     for line in summary_lines(plan, estimate):
-        click.echo(line)
+        click.echo(printable(line))
     if asks and not click.confirm("Start?", default=True):
         raise UsageError("not started")
 

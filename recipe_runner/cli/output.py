@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recipe_runner.printable import printable
+
 if TYPE_CHECKING:
     from recipe_runner.language import Diagnostic
 
@@ -34,25 +36,27 @@ def as_text(diagnostic: Diagnostic, flags: Flags, *, colour: bool = False) -> st
     """Return place, message, source line with a caret, and the hint."""
     d = diagnostic
     kind = click.style(d.severity, fg=_COLOURS[d.severity], bold=True) if colour else d.severity
-    lines = [f"{_printable(d.file)}:{d.line}:{d.column}: {kind}[{d.code}] {_printable(d.message)}"]
+    lines = [f"{printable(d.file)}:{d.line}:{d.column}: {kind}[{d.code}] {printable(d.message)}"]
     source = source_line(d, flags)
     if source is not None:
         lines += _excerpt(source, d.line, d.column, colour=colour)
     if d.hint is not None:
-        lines.append(f"  = help: {_printable(d.hint)}")
+        lines.append(f"  = help: {printable(d.hint)}")
     return "\n".join(lines)
 
 
 def as_json(diagnostics: Iterable[Diagnostic]) -> str:
-    """Return one JSON array."""
-    return json.dumps([d.as_dict() for d in diagnostics], indent=2, ensure_ascii=False)
+    """Return one JSON array, in ASCII: what a terminal would obey is escaped too."""
+    return json.dumps([d.as_dict() for d in diagnostics], indent=2)
 
 
 def as_github(diagnostic: Diagnostic) -> str:
     """Return a workflow command, which GitHub shows beside the line."""
     d = diagnostic
-    message = d.message if d.hint is None else f"{d.message}\n{d.hint}"
-    place = f"file={_property(d.file)},line={d.line},col={d.column}"
+    message = printable(d.message)
+    if d.hint is not None:
+        message += f"\n{printable(d.hint)}"
+    place = f"file={_property(printable(d.file))},line={d.line},col={d.column}"
     return f"::{d.severity} {place},title={_property(d.code)}::{_data(message)}"
 
 
@@ -95,13 +99,13 @@ def _excerpt(source: str, line: int, column: int, *, colour: bool) -> list[str]:
     offset = column - 1 - start
     word = _WORD.match(shown, offset)
     length = len(word[0]) if word else 1
-    before = ("…" if start else "") + shown[:offset]
+    before = ("…" if start else "") + printable(shown[:offset])
     after = "…" if start + MAX_WIDTH < len(source) else ""
-    marks = "^" * max(1, sum(map(_width, shown[offset : offset + length])))
+    marks = "^" * max(1, sum(map(_width, printable(shown[offset : offset + length]))))
     carets = click.style(marks, fg="red", bold=True) if colour else marks
     number = str(line)
     return [
-        f"  {number} | {'…' if start else ''}{_printable(shown)}{after}",
+        f"  {number} | {'…' if start else ''}{printable(shown)}{after}",
         f"  {' ' * len(number)} | {_blank(before)}{carets}",
     ]
 
@@ -115,13 +119,6 @@ def _width(character: str) -> int:
     if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def _printable(text: str) -> str:
-    """Return the text with control characters replaced, so that none reaches the terminal."""
-    return "".join(
-        c if c == "\t" or unicodedata.category(c) not in ("Cc", "Cs") else "�" for c in text
-    )
 
 
 def _data(text: str) -> str:

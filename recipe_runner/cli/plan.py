@@ -13,6 +13,7 @@ from recipe_runner.cli.estimates import each_lines, estimate_lines
 from recipe_runner.cli.estimating import Estimated, estimated
 from recipe_runner.cli.options import plan_recipe, recipe_options, require_runs
 from recipe_runner.cli.tables import one_line
+from recipe_runner.printable import printable
 
 if TYPE_CHECKING:
     from recipe_runner.language import LoadedRecipe
@@ -53,10 +54,10 @@ def plan(
         from recipe_runner.cli.origins import origins
 
         for line in origins(loaded):
-            click.echo(line)
+            click.echo(printable(line))
         return
     for line in _lines(resolved):
-        click.echo(line)
+        click.echo(printable(line))
     if not no_estimate:
         _print_estimate(estimated(loaded, resolved, overrides, variables))
 
@@ -75,14 +76,14 @@ def _json(plan: Plan, found: Estimated | None) -> str:
 
 def _print_estimate(found: Estimated) -> None:
     for line in estimate_lines(found.plan):
-        click.echo(line)
+        click.echo(printable(line))
     if found.plan.stages:
         for line in each_lines("of these, by stage", found.plan.stages, found.plan):
-            click.echo(line)
+            click.echo(printable(line))
     if found.variants:
         title = "a sweep over the variants"
         for line in each_lines(title, found.variants, found.all_variants):
-            click.echo(line)
+            click.echo(printable(line))
 
 
 def _print_changes(loaded: LoadedRecipe, plan: Plan, reference: str) -> None:
@@ -97,7 +98,8 @@ def _print_changes(loaded: LoadedRecipe, plan: Plan, reference: str) -> None:
     for change in found:
         place = origin_of(loaded, change.path)
         note = "" if change.changes_result else "  (the result stays the same)"
-        click.echo(f"  {change.path}: {change.before} -> {change.after}  {place}{note}")
+        line = f"  {change.path}: {change.before} -> {change.after}  {place}{note}"
+        click.echo(printable(line))
 
 
 def _lines(plan: Plan, title: str = "") -> Iterator[str]:

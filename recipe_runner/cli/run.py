@@ -9,6 +9,7 @@ import click
 
 from recipe_runner.cli.options import plan_recipe, recipe_options, require_runs
 from recipe_runner.cli.summary import summary
+from recipe_runner.printable import printable
 
 
 @click.command("run")
@@ -51,4 +52,4 @@ def run(
         announce=click.echo,
     )
     for line in summary(outcome, plan, recipe):
-        click.echo(line)
+        click.echo(printable(line))

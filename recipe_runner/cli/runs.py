@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from recipe_runner.errors import UsageError
+from recipe_runner.printable import printable
 
 STATES = ("planned", "running", "interrupted", "failed", "budget", "done")
 
@@ -68,7 +69,7 @@ def list_runs(
         click.echo(f"no runs in {root}" + (" that are so" if restricted else ""))
         return
     for line in list_lines(found):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 @runs.command("show")
@@ -88,7 +89,7 @@ def show(reference: str, root: Path, output: str) -> None:
         click.echo(json.dumps({**as_json(row), "record": row.record}, indent=2))
         return
     for line in lines(row):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 @runs.command("resume")
@@ -104,7 +105,7 @@ def resume_run(reference: str, root: Path) -> None:
     outcome = resume(run, announce=click.echo)
     plan = run.read_plan()
     for line in summary(outcome, plan, Path(plan.source)):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 @runs.command("rm")

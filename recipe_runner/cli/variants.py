@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from recipe_runner.printable import printable
+
 
 @click.command("variants")
 @click.argument("recipe", type=click.Path(path_type=Path))
@@ -24,6 +26,6 @@ def variants(
         click.echo(json.dumps(names, indent=2))
         return
     for name in names:
-        click.echo(name)
+        click.echo(printable(name))
     if not names:
         click.echo(f"{recipe} has no variants", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +12,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from recipe_runner.reports.blobs import Blobs
+from recipe_runner.runs.files import parse_object
 
 Row = Mapping[str, Any]
 
@@ -186,8 +186,5 @@ def _parsed(line: bytes) -> Row | None:
         row = from_json(line, allow_inf_nan=True, cache_strings="keys")
     except ValueError:
         # Slower, and takes what Python writes and JSON should not hold: half a surrogate pair.
-        try:
-            row = json.loads(line)
-        except ValueError:
-            return None
+        row = parse_object(line)
     return row if isinstance(row, dict) else None

@@ -161,7 +161,7 @@ def _parsed(line: bytes) -> Record:
     """Read a line; one that is broken is shown as it is, as an error."""
     try:
         record = json.loads(line, parse_constant=lambda _: None)
-    except ValueError:
+    except (ValueError, RecursionError):
         record = None
     if isinstance(record, dict):
         return record

@@ -12,7 +12,7 @@ from typing import Any
 from recipe_runner.errors import RunFailed, RunnerError
 from recipe_runner.planning.estimate import Estimate
 from recipe_runner.runs.directory import RunDirectory
-from recipe_runner.runs.files import read_json_lines
+from recipe_runner.runs.files import parse_object, read_json_lines
 from recipe_runner.runs.progress.curve import HEADLINES, Headline
 from recipe_runner.runs.usage import read_usage
 
@@ -67,10 +67,9 @@ def record_of(run: RunDirectory) -> Record:
 def json_file(path: Path) -> Record | None:
     """Return the object that a JSON file holds; None if there is none."""
     try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        return parse_object(path.read_bytes())
+    except OSError:
         return None
-    return found if isinstance(found, dict) else None
 
 
 def flat(tree: Record, prefix: str = "") -> list[list[Any]]:

@@ -77,7 +77,7 @@ def _read(file: Path) -> Record:
     try:
         record = json.loads(file.read_bytes())
         known = all(isinstance(each, dict) for each in record["variants"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         known = False
     if not known:
         raise UsageError(f"{file} is not the record of a sweep; give the sweep's runs instead")

@@ -49,6 +49,15 @@ def size_of(path: str | Path) -> int:
         return 0
 
 
+def parse_object(text: bytes) -> dict[str, Any] | None:
+    """Return the JSON object that a text is, none where it is something else."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
     """Return the complete records of a JSON-lines file; a line that was cut short ends it."""
     if not path.exists():
@@ -57,11 +66,8 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
     for line in path.read_bytes().split(b"\n"):
         if not line.strip():
             continue
-        try:
-            record = json.loads(line)
-        except ValueError:
-            break
-        if not isinstance(record, dict):
+        record = parse_object(line)
+        if record is None:
             break
         records.append(record)
     return records

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from recipe_runner.runs import registry
 from recipe_runner.runs.directory import RunDirectory
-from recipe_runner.runs.files import size_of
+from recipe_runner.runs.files import parse_object, size_of
 from recipe_runner.runs.summarize import PIPELINE, summarize
 from recipe_runner.runs.summary import Summary
 
@@ -140,7 +139,7 @@ def _summary(run: RunDirectory, record: dict[str, Any], method: str) -> dict[str
 def _method_of_plan(run: RunDirectory) -> str:
     """Return the method of a run that an earlier release recorded without it."""
     try:
-        method: str = json.loads(run.plan_file.read_bytes())["recipe"]["method"]
-    except (OSError, ValueError, KeyError, TypeError):
+        plan = parse_object(run.plan_file.read_bytes()) or {}
+        return str(plan["recipe"]["method"])
+    except (OSError, KeyError, TypeError):
         return PIPELINE
-    return method

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from recipe_runner.language import Diagnostic, LoadedRecipe
 from recipe_runner.planning.checks.places import value_at
 from recipe_runner.planning.marked import main_model, marked_places
 from recipe_runner.runs.directory import RunDirectory
+from recipe_runner.runs.files import parse_object
 from recipe_runner.runs.registry import named_checkpoint
 from schemas.base import NamesCheckpoint
 
@@ -56,9 +56,9 @@ def _check(loaded: LoadedRecipe, path: str, reference: str, required: bool) -> I
 def _model_of(run: RunDirectory) -> str | None:
     """Return the model that a run trained; none where its plan does not say."""
     try:
-        plan = json.loads(run.plan_file.read_bytes())
+        plan = parse_object(run.plan_file.read_bytes()) or {}
         return str(plan["recipe"]["model"]["name"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, KeyError, TypeError):
         return None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pydantic_core import from_json
 from recipe_runner.errors import UsageError
 from recipe_runner.planning.plan import Plan
 from recipe_runner.runs.directory import STAGES, RunDirectory
-from recipe_runner.runs.files import read_json_lines
+from recipe_runner.runs.files import parse_object, read_json_lines
 
 FINAL = "final"
 _ALWAYS_ON_RECORD = {"id", "name", "state", "plan_hash", "attempts", "created"}
@@ -140,8 +139,8 @@ def stage_names(run: RunDirectory) -> list[str]:
         return []
     present = {path.name for path in directory.iterdir() if (path / "run.json").exists()}
     try:
-        order = list(json.loads(run.plan_file.read_bytes())["stages"])
-    except (OSError, ValueError, KeyError, TypeError):
+        order = list((parse_object(run.plan_file.read_bytes()) or {})["stages"])
+    except (OSError, KeyError, TypeError):
         order = sorted(present)
     return [name for name in order if name in present]
 

@@ -5,11 +5,12 @@ A step may be there twice: after a kill it is computed again. The later lines co
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from recipe_runner.runs.files import parse_object
 
 NAME = "rollouts.jsonl"
 
@@ -59,9 +60,6 @@ def cut(path: Path, step: int) -> None:
 def _record(line: bytes) -> dict[str, Any] | None:
     if not line.endswith(b"\n"):
         return None
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return None
-    known = isinstance(record, dict) and isinstance(record.get("step"), int)
+    record = parse_object(line)
+    known = record is not None and isinstance(record.get("step"), int)
     return record if known else None

@@ -34,6 +34,11 @@ class Sequencer:
         self._arrived = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
 
+    @property
+    def next(self) -> int:
+        """The number that is waited for."""
+        return self._next
+
     def check(self, seq_id: int) -> None:
         """Raises BadRequest for a number that has run, is taken, or is far from the next."""
         if seq_id >= self._next + MAX_AHEAD:

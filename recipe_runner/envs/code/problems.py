@@ -55,6 +55,9 @@ def _parsed(record: Record, column: str) -> Any:
     except json.JSONDecodeError as error:
         message = f"holds a text that is not JSON: {error.msg} (character {error.pos + 1})"
         raise record.error(column, message) from error
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise record.error(column, f"holds JSON that cannot be read: {reason}") from error
 
 
 def _tests(record: Record, metadata: dict[str, Any]) -> list[dict[str, Any]]:

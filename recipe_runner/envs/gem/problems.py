@@ -109,8 +109,9 @@ def _read_jsonl(file: Path) -> Iterable[Row]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
-            raise ValueError(f"{file}, line {number}: not JSON: {error}") from None
+        except (ValueError, RecursionError) as error:
+            reason = "nested too deeply" if isinstance(error, RecursionError) else error
+            raise ValueError(f"{file}, line {number}: not JSON: {reason}") from None
         if not isinstance(row, dict):
             raise ValueError(f'{file}, line {number}: must be an object, {{"problem": …}}')
         yield row
