@@ -61,7 +61,9 @@ def run(name: str, seconds: int, place: Path) -> bool:
     executions = max((int(a or b) for a, b in counts), default=0)
     outcome = "no fault" if status.returncode == 0 else f"FAULT, see {log}"
     inputs = len(list(corpus.iterdir()))
-    print(f"{name:<18} {executions:>9,} executions  {inputs:>6,} inputs kept  {outcome}", flush=True)
+    print(
+        f"{name:<18} {executions:>9,} executions  {inputs:>6,} inputs kept  {outcome}", flush=True
+    )
     return status.returncode == 0
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from fuzz.backend import backend
 from fuzz.limits import Limits
 
-LIMITS = Limits(max_bytes=2048, timeout_s=60, memory_mb=6144)
+LIMITS = Limits(max_bytes=2048, timeout_s=60, memory_mb=6144, holds_json=True)
 _CHECKPOINT = "/training_runs/@M/checkpoints/weights/a"
 # Method, path, and a body that is served.
 ROUTES: list[tuple[str, str, Any]] = [

@@ -22,7 +22,7 @@ from recipe_runner.envs.rubric import RubricFile
 from recipe_runner.errors import RunnerError
 from recipe_runner.jsonl import read_records
 
-LIMITS = Limits(max_bytes=4096)
+LIMITS = Limits(max_bytes=4096, holds_json=True)
 ROOT = Path(__file__).parents[1]
 
 
@@ -46,7 +46,7 @@ def _problems(path: Path) -> None:
     try:
         load_local(str(path), {})
     except ValueError as error:
-        assert str(path) in str(error), error
+        raise RunnerError(str(error)) from error
 
 
 KINDS: list[tuple[Callable[[Path], object], str]] = [
@@ -70,7 +70,9 @@ def one_input(data: bytes) -> None:
     path = directory() / "data.jsonl"
     path.write_bytes(data[1:])
     read, _ = KINDS[(data[0] if data else 0) % len(KINDS)]
+    problem = str(path)
     try:
         read(path)
     except RunnerError as error:
-        assert str(error).startswith(str(path)), error
+        problem = str(error)
+    assert problem.startswith(str(path)), problem

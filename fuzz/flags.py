@@ -30,7 +30,7 @@ def seeds() -> Iterator[bytes]:
     yield b"optimizer.learning_rate=1e-5\0rate=3e-5\0lora_rank=8,seed=1"
     yield b"env={kind: math, dataset: gsm8k}\0rate=\0seed=1,lora_rank=08"
     yield b"rolout.group_size=[1, 2]\0rates='a b'\0model.lora_rank=8"
-    yield b"variants.matrix.seed=[1,2,3]\0a=\"{{ vars.rate }}\"\0"
+    yield b'variants.matrix.seed=[1,2,3]\0a="{{ vars.rate }}"\0'
     yield b"kl=null\0rate=!!int 3\0x"
 
 

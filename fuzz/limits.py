@@ -11,8 +11,10 @@ class Limits:
     max_bytes: of an input.
     timeout_s: of an input's processing; longer is a hang.
     memory_mb: of the process.
+    holds_json: behind the first byte, which says what for; it is changed as JSON.
     """
 
     max_bytes: int
     timeout_s: int = 10
     memory_mb: int = 2048
+    holds_json: bool = False

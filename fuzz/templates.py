@@ -38,8 +38,7 @@ def one_input(data: bytes) -> None:
     names_in(source)
     try:
         value = evaluate(source, SCOPE)
-    except TemplateFault as fault:
-        assert str(fault)
+    except TemplateFault:
         return
     assert not isinstance(value, str) or len(value) <= MAX_TEXT
     assert not isinstance(value, float) or math.isfinite(value)

@@ -47,10 +47,10 @@ def _facts(row: Row) -> Iterator[tuple[str, Any]]:
     if record.get("description"):
         yield "description", record["description"]
     if record.get("tags"):
-        yield "tags", ", ".join(record["tags"])
+        yield "tags", ", ".join(map(str, record["tags"]))
     yield "method", row.method
     served = record.get("served", {}).get("note", "")
-    yield "model", ", ".join(part for part in (record.get("model"), served) if part)
+    yield "model", ", ".join(str(part) for part in (record.get("model"), served) if part)
     yield "seed", record.get("seed")
     yield "created", record["created"]
     if record.get("reproduces"):

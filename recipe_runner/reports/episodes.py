@@ -171,7 +171,7 @@ def _parsed(line: bytes) -> Record:
 def _from_benchmark(record: Record, line: _Line) -> Record:
     """Return an example of a benchmark in the form of rollouts.jsonl."""
     step, split, group, member = line.key
-    turns = [turn for turn in record.get("turns") or [] if isinstance(turn, dict)]
+    turns = [turn for turn in _listed(record.get("turns")) if isinstance(turn, dict)]
     pieces = [
         [
             str(turn.get("content", "")),
@@ -213,11 +213,12 @@ def error_of(record: Record) -> str | None:
     """Return what went wrong in an episode, as far as it says."""
     if record.get("error"):
         return str(record["error"])
-    for turn in record.get("turns") or []:
-        logs = turn.get("logs") or {}
-        if logs.get("env_error"):
+    for turn in _listed(record.get("turns")):
+        known = turn if isinstance(turn, dict) else {}
+        logs, metrics = known.get("logs"), known.get("metrics")
+        if isinstance(logs, dict) and logs.get("env_error"):
             return str(logs["env_error"])
-        for name, value in (turn.get("metrics") or {}).items():
+        for name, value in metrics.items() if isinstance(metrics, dict) else ():
             if name in ("env_error", "env_timeout") and value:
                 return name.replace("_", " ")
     return None
@@ -225,11 +226,16 @@ def error_of(record: Record) -> str | None:
 
 def _preview(record: Record) -> str:
     """Return the start of what was sampled."""
-    for sequence in record.get("sequences") or []:
-        for text, kind, *_ in sequence:
-            if kind != "shown":
-                return " ".join(str(text)[: 2 * _PREVIEW].split())[:_PREVIEW]
+    for sequence in _listed(record.get("sequences")):
+        for piece in _listed(sequence):
+            if isinstance(piece, list) and len(piece) > 1 and piece[1] != "shown":
+                return " ".join(str(piece[0])[: 2 * _PREVIEW].split())[:_PREVIEW]
     return ""
+
+
+def _listed(value: Any) -> list[Any]:
+    """Return a list as it is; nothing of what is none, as another hand may have written."""
+    return value if isinstance(value, list) else []
 
 
 # What the list of episodes shows without unpacking their texts.

@@ -32,25 +32,25 @@ def record_of(run: RunDirectory) -> Record:
     """
     manifest = _manifest(run)
     plan = json_file(run.plan_file) or {}
-    recipe = plan.get("recipe") or {}
-    served = manifest.get("served") or plan.get("served") or {}
-    attempts = [each for each in manifest.get("attempts") or [] if isinstance(each, dict)]
+    recipe = _object(plan, "recipe")
+    served = _object(manifest, "served") or _object(plan, "served")
+    attempts = [each for each in _list(manifest, "attempts") if isinstance(each, dict)]
     events = read_json_lines(run.events_file)
     return {
         "id": run.run_id,
         "name": str(manifest.get("name", run.path.parent.name)),
         "variant": manifest.get("variant"),
-        "method": recipe.get("method"),
+        "method": _text(recipe, "method"),
         "state": _state(run, manifest),
         "description": manifest.get("description") or "",
-        "tags": manifest.get("tags") or [],
+        "tags": [str(each) for each in _list(manifest, "tags")],
         "created": manifest.get("created"),
         "served": served.get("note"),
         "stand_in": served.get("kind") == "stand-in",
         "charged": served.get("kind") == "hosted",
         "steps_wanted": recipe.get("steps"),
         "facts": _facts(run, manifest, recipe),
-        "versions": manifest.get("versions") or {},
+        "versions": _object(manifest, "versions"),
         "attempts": attempts,
         "errors": [str(each["error"]) for each in attempts if each.get("error")],
         "events": events[-_MAX_EVENTS:],
@@ -58,9 +58,9 @@ def record_of(run: RunDirectory) -> Record:
         "checkpoints": _checkpoints(run),
         "evaluations": read_json_lines(run.path / _EVALUATIONS),
         "plan": flat(_readable_plan(plan)),
-        "notes": plan.get("notes") or [],
+        "notes": [str(each) for each in _list(plan, "notes")],
         "cost": _cost(run),
-        "headline": _headline(recipe.get("method")),
+        "headline": _headline(_text(recipe, "method")),
     }
 
 
@@ -88,6 +88,22 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def _object(record: Record, key: str) -> Record:
+    """Return an object of a record; an empty one where it has none, or something else."""
+    value = record.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _list(record: Record, key: str) -> list[Any]:
+    value = record.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _text(record: Record, key: str) -> str | None:
+    value = record.get(key)
+    return value if isinstance(value, str) else None
+
+
 def _manifest(run: RunDirectory) -> Record:
     manifest = json_file(run.manifest_file)
     if manifest is None:
@@ -106,15 +122,15 @@ def _state(run: RunDirectory, manifest: Record) -> str:
 
 
 def _facts(run: RunDirectory, manifest: Record, recipe: Record) -> list[list[str]]:
-    git = manifest.get("git") or {}
+    git = _object(manifest, "git")
     commit = git.get("commit")
     dirty = " with uncommitted changes" if git.get("dirty") else ""
     backend = manifest.get("backend")
-    attempts = manifest.get("attempts") or [{}]
+    attempts = [each for each in _list(manifest, "attempts") if isinstance(each, dict)] or [{}]
     facts = {
         "method": recipe.get("method"),
-        "model": (recipe.get("model") or {}).get("name"),
-        "weights": (manifest.get("served") or {}).get("note"),
+        "model": _object(recipe, "model").get("name"),
+        "weights": _object(manifest, "served").get("note"),
         "backend": as_text(backend) if backend is not None else None,
         "recipe": manifest.get("source"),
         "seed": manifest.get("seed"),
@@ -138,7 +154,7 @@ def _checkpoints(run: RunDirectory) -> list[list[str]]:
 
 def _readable_plan(plan: Record) -> Record:
     """Return the plan as its user knows it: `auto` resolved, no stages, which have their own."""
-    tree = dict(plan.get("recipe") or {})
+    tree = dict(_object(plan, "recipe"))
     tree.pop("stages", None)
     if plan.get("renderer") is not None:
         tree["renderer"] = plan["renderer"]

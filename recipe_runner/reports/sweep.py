@@ -60,7 +60,8 @@ def read(files: Sequence[Path], runs: Sequence[RunDirectory]) -> list[Record]:
         record = _read(file)
         for variant in record["variants"]:
             path = variant.get("run")
-            variant["index"] = places.get(Path(path).resolve()) if path else None
+            place = _resolved(path) if path else None
+            variant["index"] = None if place is None else places.get(place)
         found.append(record)
     return found
 
@@ -76,9 +77,17 @@ def _runs_of(file: Path) -> list[RunDirectory]:
 def _read(file: Path) -> Record:
     try:
         record = json.loads(file.read_bytes())
-        known = all(isinstance(each, dict) for each in record["variants"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        known = all(isinstance(each.get("run"), str | None) for each in record["variants"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         known = False
     if not known:
         raise UsageError(f"{file} is not the record of a sweep; give the sweep's runs instead")
     return dict(record)
+
+
+def _resolved(path: str) -> Path | None:
+    """Return where a path leads; none where it cannot be one."""
+    try:
+        return Path(path).resolve()
+    except (OSError, ValueError, RuntimeError):  # null bytes, halves of characters, loops
+        return None

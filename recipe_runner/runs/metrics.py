@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -99,9 +100,9 @@ def _rows(metrics_file: Path) -> Iterator[tuple[int, bytes]]:
                         return
                     continue
                 value = row.get("step")
-                step = float(value) if isinstance(value, int) else None
+                step = float(value) if isinstance(value, int) and abs(value) < 2**53 else None
                 line = json.dumps(row).encode() + b"\n"
-            if step is not None:
+            if step is not None and math.isfinite(step):
                 yield int(step), line
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from recipe_runner.runs import registry
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.files import parse_object, size_of
+from recipe_runner.runs.progress.curve import HEADLINES
 from recipe_runner.runs.summarize import PIPELINE, summarize
 from recipe_runner.runs.summary import Summary
 
@@ -92,7 +93,7 @@ def rows(root: Path, wanted: Wanted | None = None) -> Iterator[Row]:
 
 def row_of(run: RunDirectory, record: dict[str, Any]) -> Row:
     """Return what a list says of a run."""
-    method = record.get("method") or _method_of_plan(run)
+    method = _method(run, record)
     stages = {}
     if method == PIPELINE:
         for name in registry.stage_names(run):
@@ -109,7 +110,7 @@ def _wanted_row(run: RunDirectory, wanted: Wanted) -> Row | None:
         return None
     if not set(wanted.tags) <= set(record.get("tags", ())):
         return None
-    if wanted.methods and (record.get("method") or _method_of_plan(run)) not in wanted.methods:
+    if wanted.methods and _method(run, record) not in wanted.methods:
         return None
     if wanted.states and _state(run, record) not in wanted.states:
         return None
@@ -134,6 +135,12 @@ def _summary(run: RunDirectory, record: dict[str, Any], method: str) -> dict[str
         return {**_NOTHING, **kept}
     is_paid = record.get("served", {}).get("kind") == "hosted"
     return summarize(run, method, record["attempts"], is_paid=is_paid).model_dump()
+
+
+def _method(run: RunDirectory, record: dict[str, Any]) -> str:
+    """Return a run's method; that of a pipeline, which has no metrics, where it is none we know."""
+    method = record.get("method") or _method_of_plan(run)
+    return method if method in HEADLINES else PIPELINE
 
 
 def _method_of_plan(run: RunDirectory) -> str:

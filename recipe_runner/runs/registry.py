@@ -7,6 +7,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from pydantic_core import from_json
@@ -17,7 +18,13 @@ from recipe_runner.runs.directory import STAGES, RunDirectory
 from recipe_runner.runs.files import parse_object, read_json_lines
 
 FINAL = "final"
-_ALWAYS_ON_RECORD = {"id", "name", "state", "plan_hash", "attempts", "created"}
+_TEXTS = ("id", "name", "state", "plan_hash", "created")
+# What lists and pages take from a record beside these, where it has it.
+_FORMS: dict[str, type | UnionType] = {
+    **{"method": str, "source": str, "description": str, "python": str, "tags": list},
+    **{"served": dict, "links": dict, "versions": dict, "git": dict | None, "summary": dict | None},
+    **{"model": str | None, "variant": str | None, "reproduces": str | None},
+}
 _AT_STEP = re.compile(r"(?P<run>.+)@(?P<step>\d+|final)")
 
 
@@ -62,8 +69,21 @@ def record_of(run: RunDirectory) -> dict[str, Any] | None:
             record = from_json(file.read(), cache_strings="keys")
     except (OSError, ValueError):
         return None
-    known = isinstance(record, dict) and record.keys() >= _ALWAYS_ON_RECORD
-    return record if known else None
+    return record if _is_record(record) else None
+
+
+def _is_record(record: Any) -> bool:
+    """Whether this is a run's record, as far as a quick look tells."""
+    if not isinstance(record, dict) or not isinstance(record.get("attempts"), list):
+        return False
+    if not all(isinstance(record.get(key), str) for key in _TEXTS):
+        return False
+    if not all(isinstance(record[key], form) for key, form in _FORMS.items() if key in record):
+        return False
+    return all(
+        isinstance(each, dict) and isinstance(each.get("started"), str)
+        for each in record["attempts"]
+    )
 
 
 def require_record(run: RunDirectory) -> dict[str, Any]:

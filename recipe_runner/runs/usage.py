@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
 from recipe_runner.catalog.prices import price_of
 from recipe_runner.planning.cost import usd_of
@@ -25,8 +25,8 @@ class Usage(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     tokens: dict[str, Tokens] = {}
-    seconds: float = 0.0
-    usd: float | None = 0.0
+    seconds: FiniteFloat = 0.0
+    usd: FiniteFloat | None = 0.0
     prices_of: list[str] = []
 
     @property
