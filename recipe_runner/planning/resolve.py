@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
 from recipe_runner.catalog import models
 from recipe_runner.language import LoadedRecipe, RecipeError
@@ -101,10 +102,13 @@ def _learning_rate(recipe: Recipe) -> LearningRate | None:
 
 
 def fingerprints(recipe: Recipe) -> dict[str, str]:
-    return {
-        str(path): "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in data_files(recipe)
-    }
+    return {str(path): _fingerprint(path) for path in data_files(recipe)}
+
+
+def _fingerprint(path: Path) -> str:
+    """Return a file's SHA-256, read in pieces: data may be larger than memory."""
+    with path.open("rb") as file:
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _notes(recipe: Recipe, served: Served) -> list[str]:
