@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import tempfile
 import time
 from functools import lru_cache
@@ -78,6 +79,13 @@ class Backend:
     def next_seq_id(self) -> int:
         model = self.service.registry.models.get(self.model)
         return model.sequencer.next if model is not None else 1
+
+    def close(self) -> None:
+        self._close()
+        self._run(self._http.aclose())
+        self._run(self._lifespan.__aexit__(None, None, None))
+        self._loop.close()
+        shutil.rmtree(self._store)
 
     def _run(self, work: Any) -> Any:
         return self._loop.run_until_complete(work)

@@ -7,7 +7,6 @@ an annotation, and JSON that can be read.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Iterator
 from functools import lru_cache
@@ -53,7 +52,5 @@ def check_printed(found: list[Diagnostic], flags: output.Flags) -> None:
 
 @lru_cache(maxsize=1)
 def directory() -> Path:
-    """A directory of this process's own, in which it works."""
-    path = Path(tempfile.mkdtemp(prefix="fuzz-"))
-    os.chdir(path)
-    return path
+    """A directory of this process's own."""
+    return Path(tempfile.mkdtemp(prefix="fuzz-"))

@@ -33,6 +33,10 @@ class Jobs:
         self._futures = futures
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def knows(self, key: Hashable) -> bool:
+        """Whether `submit` would answer with an earlier submission's request id."""
+        return self._futures.find(key) is not None
+
     def submit(self, key: Hashable, owner: str, work: Work) -> Answer:
         """Start work at once; a repeated submission gets the first one's request id."""
         request_id = self._futures.find(key)

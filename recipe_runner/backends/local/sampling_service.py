@@ -90,13 +90,14 @@ class SamplingService:
         sampler = self._registry.sampler(request.sampling_session_id)
         prompt = request.prompt.token_ids()
         _check_prompt(request, prompt)
-        if self._num_waiting + request.num_samples > MAX_WAITING:
+        key = ("sample", sampler.sampler_id, request.seq_id)
+        is_new = not self._jobs.knows(key)
+        if is_new and self._num_waiting + request.num_samples > MAX_WAITING:
             raise Busy(f"{self._num_waiting:,} sequences wait to be sampled: wait for some")
 
         async def work() -> Payload:
             from recipe_runner.backends.local.wire import encode_sample
 
-            self._num_waiting += request.num_samples
             try:
                 engine = await self._engine()
                 wanted = _engine_request(request, prompt)
@@ -105,8 +106,9 @@ class SamplingService:
                 self._num_waiting -= request.num_samples
             return encode_sample(result, last_n=request.prompt_logprobs_last_n)
 
-        key = ("sample", sampler.sampler_id, request.seq_id)
         answer = self._jobs.submit(key, sampler.session_id, work)
+        if is_new:
+            self._num_waiting += request.num_samples
         request_id = answer["request_id"]
         ids = [f"{request_id}.{index}" for index in range(request.num_samples)]
         return {**answer, "sample_sequence_ids": ids}
