@@ -143,19 +143,27 @@ def _object(file: Path, line: int, raw: bytes) -> dict[str, Any]:
         raise DataError(f"{place} is not UTF-8 (byte {error.start + 1} of the line)") from error
     except json.JSONDecodeError as error:
         raise DataError(f"{place}{error.colno}: is not JSON: {error.msg}") from error
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise DataError(f"{place} {reason}") from error
+    except _Twice as error:
+        raise DataError(f"{place} {error}") from error
+    except RecursionError as error:
+        raise DataError(f"{place} nested too deeply") from error
+    except ValueError as error:
+        # The only one that is left: Python reads no longer numbers.
+        raise DataError(f"{place} a number has more than 4,300 digits") from error
     if not isinstance(value, dict):
         raise DataError(f"{place} has to be a JSON object, not {_kind(value)}")
     return value
+
+
+class _Twice(ValueError):
+    """A key is there twice."""
 
 
 def _without_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"the key {twice!r} is there twice")
+        raise _Twice(f"the key {twice!r} is there twice")
     return values
 
 

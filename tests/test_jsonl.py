@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recipe_runner import jsonl
 from recipe_runner.errors import DataError
 from recipe_runner.jsonl import Record, read_records
 from recipe_runner.runs.failures import explain
@@ -70,6 +72,7 @@ def test_anything_else_is_an_error_that_names_the_file(
         ('{"a": 1, "b": 2, "a": 3}\n', ":1: the key 'a' is there twice"),
         (b'{"a": "\xff"}\n', ":1: is not UTF-8 (byte 8 of the line)"),
         ("[" * 100_000 + "\n", ":1: nested too deeply"),
+        ('{"a": ' + "9" * 5000 + "}\n", ":1: a number has more than 4,300 digits"),
         ("\n \n", " has no lines; it needs one JSON object a line"),
     ],
 )
@@ -86,6 +89,29 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
         list(read_records(tmp_path / "nowhere.jsonl"))
     with pytest.raises(DataError, match="directory"):
         list(read_records(tmp_path))
+
+
+def test_a_line_without_end_is_refused(
+    read: Callable[[str | bytes], list[Record]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jsonl, "MAX_LINE_BYTES", 2**20)
+    longest = b'{"a": 1}' + b" " * (2**20 - 9) + b"\n"
+    assert len(read(longest)) == 1
+    with pytest.raises(DataError, match=r"data.jsonl:2: is longer than 1 MiB"):
+        read(longest + b"[" * 2**22)
+    with pytest.raises(DataError, match=r"/dev/zero:1: is longer than 1 MiB"):
+        list(read_records("/dev/zero"))
+
+
+def test_a_key_that_is_there_twice_is_found_in_no_time(
+    read: Callable[[str | bytes], list[Record]],
+) -> None:
+    """Counting each key anew took hours for a line of a megabyte."""
+    keys = ", ".join(f'"{number}": 1' for number in range(100_000))
+    started = time.process_time()
+    with pytest.raises(DataError, match="the key 'z' is there twice"):
+        read(f'{{{keys}, "z": 1, "z": 2}}\n')
+    assert time.process_time() - started < 5
 
 
 def test_a_byte_order_mark_is_no_content(read: Callable[[str | bytes], list[Record]]) -> None:

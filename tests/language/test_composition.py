@@ -179,3 +179,20 @@ def test_a_recipe_knows_all_files_that_it_was_made_from(tmp_path: Path) -> None:
             loaded = load(tmp_path / name)
             assert [Path(path).name for path in loaded.files] == files
             assert loaded.files[str(tmp_path / name)] == loaded.text
+
+
+def test_variants_are_bounded_by_the_values_of_all_of_them(problems, base: str) -> None:
+    """A thousand variants of a full recipe took minutes."""
+    tags = ", ".join(["a"] * 9000)
+    seeds = ", ".join(map(str, range(40)))
+    text = base + f"tags: [{tags}]\nvariants: {{matrix: {{seed: [{seeds}]}}}}\n"
+    (found,) = problems(text)
+    assert (found.code, found.path) == ("variant", "variants")
+    assert "300,000 values in all of them" in found.message
+
+
+def test_named_variants_are_counted_too(problems, base: str) -> None:
+    named = ", ".join(f"v{n}: {{}}" for n in range(1001))
+    (found,) = problems(base + f"variants: {{{named}}}\n")
+    assert found.code == "variant"
+    assert "1,001 variants" in found.message

@@ -63,6 +63,13 @@ def test_the_prompts_observation_is_left_alone(load_text, problems, base: str) -
         "{{ 'aaaaaaaaaa'" + " | replace('a', 'aaaaaaaaaa')" * 20 + " }}",
         "x" * 3000 + "{{ 1 }}",
         "{{ -1 ** 0.5 }}{{ (-1) ** 0.5 }}",
+        "{{ 1 | round(100000000, 'ceil') }}",
+        "{{ 1 | round(precision=-100000000, method='floor') }}",
+        "{{ 1e999 }}",
+        "{{ -1e999 }}",
+        "{{ 1e308 * 10 }}",
+        "x {{ [recipe.model] }}",
+        "{{ [[recipe]] | string }}",
     ],
 )
 def test_a_bad_template_is_a_diagnostic_in_no_time(problems, base: str, template: str) -> None:
@@ -88,3 +95,23 @@ def test_many_templates_are_refused(problems, base: str) -> None:
     started = time.monotonic()
     assert "template" in {d.code for d in problems(base + f"tags: [{many}]\n")}
     assert time.monotonic() - started < 20
+
+
+def test_replacing_is_refused_before_it_computes(problems, base: str) -> None:
+    """Four hundred of these took 24 seconds, each a text of ten million characters thrown away."""
+    long = "a" * 1900
+    many = ", ".join(["\"{{ vars.b | replace('a', vars.b) }}\""] * 400)
+    text = base + f'vars: {{a: {long}, b: \'{{{{ vars.a | replace("a", "aaaaa") }}}}\'}}\n'
+    started = time.process_time()
+    found = problems(text + f"tags: [{many}]\n")
+    assert {d.code for d in found} == {"template"}
+    assert "at most 10000 characters" in found[0].message
+    assert time.process_time() - started < 5
+
+
+def test_replace_and_round_are_jinjas_within_their_bounds(load_text, base: str) -> None:
+    recipe = load_text(
+        base
+        + "tags: [\"{{ 'aaa' | replace('a', 'b', 2) }}\", \"{{ 2.345 | round(2, 'floor') }} x\"]\n"
+    ).recipe
+    assert recipe.tags == ["bba", "2.34 x"]
