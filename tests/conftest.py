@@ -24,7 +24,7 @@ settings.register_profile("search", derandomize=False, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 ROOT = Path(__file__).parent.parent
-pytest_plugins = ["tests.e2e.command", "tests.e2e.preflight_table"]
+pytest_plugins = ["tests.browser", "tests.e2e.command", "tests.e2e.preflight_table"]
 
 RL_RECIPE = """\
 version: 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
@@ -19,6 +18,7 @@ from recipe_runner.reports.server import make_server
 from recipe_runner.reports.sweep import Chosen
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.usage import Usage
+from tests.browser import until
 from tests.reports.conftest import MakeRun, metrics_row, rollout, write_lines
 
 EVIL = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
@@ -76,16 +76,6 @@ def look(browser: Any, width: int, scheme: str) -> None:
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-
-
-def until(browser: Any, script: str, seconds: float = 30) -> Any:
-    """Wait until a script gives something true, and return it."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if value := browser.execute_script(script):
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"it did not become true in time: {script}")
 
 
 def texts(browser: Any, selector: str) -> list[str]:

@@ -20,12 +20,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from recipe_runner.backends.local import downloads, requests
+from recipe_runner.backends.local.admission import Admission
 from recipe_runner.backends.local.body import LimitBody
 from recipe_runner.backends.local.errors import EngineError
 from recipe_runner.backends.local.futures import Payload
 from recipe_runner.backends.local.http_errors import ApiError, BadRequest
 from recipe_runner.backends.local.rest import rest_routes
-from recipe_runner.backends.local.tenants import Tenant, admitted
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -36,7 +36,6 @@ logger = logging.getLogger(__name__)
 
 # The SDK gives a retrieve 45 s; Tinker's own long poll is 20 s.
 LONG_POLL_S = 20.0
-KEY_PREFIX = "tml-"
 
 Parsed = TypeVar("Parsed", bound=requests.Request)
 
@@ -67,7 +66,7 @@ def build_app(service: Service, api_key: str | None) -> Starlette:
         },
     )
     app.add_middleware(LimitBody)
-    app.add_middleware(RequireKey, api_key=api_key)
+    app.add_middleware(Admission, api_key=api_key)
     app.add_middleware(LogRequests)
     return app
 
@@ -272,41 +271,6 @@ async def _fault(request: Request, error: Exception) -> Response:
     # Starlette's error middleware raises it again for the log after this answer is sent.
     detail = f"fault in the local backend: {type(error).__name__}: {error}"
     return JSONResponse({"detail": detail}, status_code=500)
-
-
-class RequireKey:
-    """Refuses requests without the key, in constant time; /healthz and signed URLs need none.
-
-    The state of a request has who sent it.
-    """
-
-    _OPEN = (f"{downloads.ROOT}/healthz", f"{downloads.ROOT}{downloads.PREFIX}/")
-
-    def __init__(self, app: ASGIApp, api_key: str | None) -> None:
-        self._app = app
-        self._api_key = api_key
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(self._OPEN):
-            await self._app(scope, receive, send)
-            return
-        tenant = self._admitted(scope)
-        if tenant is not None:
-            scope.setdefault("state", {})["tenant"] = tenant
-            await self._app(scope, receive, send)
-            return
-        detail = (
-            f"the X-API-Key header must hold a key that starts with {KEY_PREFIX}"
-            if self._api_key is None
-            else "this server takes only the key it was started with"
-        )
-        await JSONResponse({"detail": detail}, status_code=401)(scope, receive, send)
-
-    def _admitted(self, scope: Scope) -> Tenant | None:
-        given = dict(scope["headers"]).get(b"x-api-key", b"").decode("latin-1")
-        if self._api_key is None:
-            return Tenant() if given.startswith(KEY_PREFIX) else None
-        return admitted(given, self._api_key)
 
 
 class LogRequests:

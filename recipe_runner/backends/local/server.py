@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from recipe_runner.backends.local.app import KEY_PREFIX, build_app
+from recipe_runner.backends.local.admission import KEY_PREFIX
+from recipe_runner.backends.local.app import build_app
 from recipe_runner.backends.local.forked import Settings
 from recipe_runner.backends.local.launch import KEY_VARIABLE
 from recipe_runner.backends.local.service import Service

@@ -140,7 +140,9 @@ async def _create_and_retrieve(app: Starlette) -> httpx.Response:
     headers = {"X-API-Key": "tml-x"}
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://x/api/v1", headers=headers) as http,
+        httpx.AsyncClient(
+            transport=transport, base_url="http://127.0.0.1/api/v1", headers=headers
+        ) as http,
     ):
         session = (await http.post("/create_session", json={})).json()["session_id"]
         wanted = {"session_id": session, "model_seq_id": 0, "base_model": "any/model"}

@@ -93,7 +93,8 @@ def test_a_server_whose_compute_thread_ended_says_so(engine: Engine, tmp_path: P
         service = Service(Store(tmp_path), lambda: engine)
         service.start()
         transport = httpx.ASGITransport(build_app(service, None))
-        async with httpx.AsyncClient(transport=transport, base_url="http://local") as http:
+        address, key = "http://127.0.0.1", {"X-API-Key": "tml-any"}
+        async with httpx.AsyncClient(transport=transport, base_url=address, headers=key) as http:
             await service.engine()
             before = await http.get("/api/v1/healthz")
             with pytest.raises(RuntimeError, match="SystemExit"):

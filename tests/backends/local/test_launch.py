@@ -46,7 +46,7 @@ def _ends_within(pid: int, seconds: float) -> bool:
 def test_a_server_answers_to_its_key_alone_on_127_0_0_1_alone(tmp_path: Path) -> None:
     with launch(store=tmp_path / "store", log=tmp_path / "logs" / "server.log") as server:
         runs = f"{server.url}/api/v1/training_runs"
-        assert _status(f"{server.url}/api/v1/healthz") == 200
+        assert _status(f"{server.url}/api/v1/healthz", server.api_key) == 200
         assert _status(runs, server.api_key) == 200
         assert _status(runs, "tml-wrong") == 401
         assert _status(runs) == 401
@@ -157,7 +157,7 @@ def test_the_server_serves_on_when_the_thread_that_started_it_ends(tmp_path: Pat
     with ThreadPoolExecutor(1) as pool:
         server = pool.submit(_enter, context).result()
     time.sleep(1.5)
-    assert _status(f"{server.url}/api/v1/healthz") == 200
+    assert _status(f"{server.url}/api/v1/healthz", server.api_key) == 200
     context.__exit__(None, None, None)
     assert not _is_alive(server.pid)
 
