@@ -10,6 +10,8 @@ import gzip
 import hashlib
 import json
 import os
+import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from recipe_runner.errors import RunnerError, UsageError
 from recipe_runner.reports.assemble import assemble
@@ -99,6 +102,13 @@ class ReportServer(ThreadingHTTPServer):
     @property
     def port(self) -> int:
         return int(self.socket.getsockname()[1])
+
+    def handle_error(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: Any
+    ) -> None:
+        """Print what went wrong, but for a browser that went away in the middle."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
+import struct
 import subprocess
 import time
 import urllib.error
@@ -181,6 +183,21 @@ def test_another_name_of_this_machine_is_refused(
     connection.request("GET", "/data.json", headers={"Host": host.format(port=port)})
     assert connection.getresponse().status == 403
     connection.close()
+
+
+def test_a_browser_that_goes_away_is_no_fault(
+    served: tuple[RunDirectory, int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    _, port = served
+    for sent in (b"", b"GET / HT", f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()):
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(sent)
+            # Closed with a reset, as a browser does that is stopped.
+            reset = struct.pack("ii", 1, 0)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+    assert _data(port)[0]["live"] is True
+    time.sleep(0.1)
+    assert capfd.readouterr().err == ""
 
 
 def test_nothing_else_is_served(served: tuple[RunDirectory, int]) -> None:
