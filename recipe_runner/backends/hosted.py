@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from recipe_runner.backends.connection import Connection
+from recipe_runner.backends.local.tokenizers import register_directories
 from recipe_runner.backends.reach import require_reachable
 from recipe_runner.errors import MissingKey
 from recipe_runner.planning.plan import Plan, Served
@@ -35,7 +36,9 @@ def probe(plan: Plan) -> None:
 
 @contextmanager
 def connect(plan: Plan, *, store: Path, log: Path) -> Iterator[Connection]:
-    yield reach()
+    connection = reach()
+    register_directories(plan)
+    yield connection
 
 
 def reach() -> Connection:

@@ -8,7 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from recipe_runner.backends.connection import Connection
-from recipe_runner.backends.local.tokenizers import register_tokenizer, sources
+from recipe_runner.backends.local.tokenizers import (
+    register_directories,
+    register_tokenizer,
+    sources,
+)
 from recipe_runner.backends.reach import require_reachable
 from recipe_runner.planning.plan import Plan, Served
 from schemas.backend import RemoteBackend
@@ -34,6 +38,7 @@ def probe(plan: Plan) -> None:
 def connect(plan: Plan, *, store: Path, log: Path) -> Iterator[Connection]:
     assert isinstance(plan.recipe.backend, RemoteBackend)
     connection = reach(plan.recipe.backend.base_url)
+    register_directories(plan)
     for source in sources(plan):
         # `recipe-run serve` elsewhere has the model that we ship; no hub has its tokenizer.
         if source.kind == "shipped":

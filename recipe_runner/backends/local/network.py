@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import (
-    AutoConfig,
     AutoModelForCausalLM,
-    AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     Qwen3Config,
@@ -19,7 +16,7 @@ from transformers import (
 from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging as transformers_logging
 
-from recipe_runner.backends.local.errors import EngineError
+from recipe_runner.backends.local.loading import model_in, tokenizer_in
 from recipe_runner.backends.local.lora import LoraSwitch, linear_layers, linear_shape
 from recipe_runner.backends.local.models import ModelSource
 from recipe_runner.backends.local.rng import derive_seed
@@ -72,9 +69,7 @@ class Network:
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         if self._tokenizer is None:
-            self._tokenizer = AutoTokenizer.from_pretrained(
-                str(self.source.tokenizer), local_files_only=True
-            )
+            self._tokenizer = tokenizer_in(self.source.tokenizer)
         return self._tokenizer
 
     def eos_tokens(self) -> frozenset[int]:
@@ -172,7 +167,7 @@ class Network:
         transformers_logging.disable_progress_bar()
         if self.source.weights is None:
             return self._random_stand_in()
-        return _from_directory(self.source.weights)
+        return model_in(self.source.weights)
 
     def _random_stand_in(self) -> PreTrainedModel:
         """A Qwen3-shaped model of four layers over the tokenizer's vocabulary; shape a choice."""
@@ -192,15 +187,3 @@ class Network:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed("stand-in", str(self.source.tokenizer)))
             return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-
-
-def _from_directory(directory: Path) -> PreTrainedModel:
-    if not (directory / "config.json").is_file():
-        raise EngineError(f"no config.json in {directory}: not a model directory")
-    try:
-        AutoConfig.from_pretrained(directory, local_files_only=True)
-        return AutoModelForCausalLM.from_pretrained(
-            directory, local_files_only=True, dtype=torch.float32
-        )
-    except (OSError, ValueError, KeyError) as error:
-        raise EngineError(f"cannot load the model in {directory}: {error}") from error

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from recipe_runner.backends.local.tokenizers import register_tokenizer, sources
+from recipe_runner.backends.local.tokenizers import (
+    register_directories,
+    register_tokenizer,
+    sources,
+)
 from recipe_runner.planning.marked import main_model
 from recipe_runner.planning.plan import Plan
 from recipe_runner.planning.volume.lengths import NOT_COUNTED, Lengths, assumed, known_held_out
@@ -75,6 +79,7 @@ def _register_tokenizers(plan: Plan) -> bool:
     from recipe_runner.compile.lengths import has_tokenizer
 
     local = backend_kind(plan.recipe.backend) == "local"
+    register_directories(plan)
     for source in sources(plan):
         if local or source.kind == "shipped":
             register_tokenizer(source)

@@ -80,8 +80,10 @@ def _local_tokenizer(model: str) -> Tokenizer | None:
 
 
 def _tokenizer(model: str) -> Tokenizer | None:
-    """Return the tokenizer of the model that no hub has; a server elsewhere may serve it."""
-    return _local_tokenizer(model) if model == SHIPPED_NAME else None
+    """Return the tokenizer of a model that no hub has: the shipped one, or one in a directory."""
+    from recipe_runner.backends.local.tokenizers import directory_tokenizer
+
+    return _local_tokenizer(model) if model == SHIPPED_NAME else directory_tokenizer(model)
 
 
 def _stand_in(target: Target, model: str) -> str | None:
