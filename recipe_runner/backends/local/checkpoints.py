@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
+
+from pydantic import TypeAdapter, ValidationError
 
 from recipe_runner.backends.local.http_errors import BadRequest
 
@@ -14,6 +16,8 @@ KINDS: tuple[Kind, ...] = ("weights", "sampler_weights", "external_weights")
 MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_-]{0,199}")
 NAME = re.compile(r"[^/\x00-\x1f]+")
 MAX_FILE_STEM = 200
+# What a server leaves in a checkpoint's directory beside the records.
+WRITTEN_FILE = re.compile(r"[^/]*\.[0-9a-f]{32}\.(?:safetensors|tar|tmp)")
 
 
 def file_stem(name: str) -> str:
@@ -102,3 +106,28 @@ class Checkpoint:
     @property
     def path(self) -> CheckpointPath:
         return CheckpointPath(self.model_id, self.kind, self.name)
+
+
+_CHECKPOINT = TypeAdapter(Checkpoint)
+_RUN = TypeAdapter(Run)
+
+
+def read_checkpoint(record: dict[str, Any]) -> Checkpoint | None:
+    """Return the checkpoint that a record is of; None if no server can have written it.
+
+    A store may come from elsewhere, and what its records name is read, replaced and deleted.
+    """
+    try:
+        checkpoint = _CHECKPOINT.validate_python(record)
+        CheckpointPath.of(checkpoint.model_id, checkpoint.kind, checkpoint.name)
+    except (ValidationError, BadRequest):
+        return None
+    return checkpoint if WRITTEN_FILE.fullmatch(checkpoint.tensors_file) else None
+
+
+def read_run(record: dict[str, Any]) -> Run | None:
+    """Return the training run that a record is of; None if no server can have written it."""
+    try:
+        return _RUN.validate_python(record)
+    except ValidationError:
+        return None

@@ -9,12 +9,16 @@ The JSON is the commit point: it names its tensor file or archive, is written be
 name, fsynced and then linked or renamed into place, so a reader sees a whole checkpoint or none,
 whenever the writer dies. Several servers may share one root: names are claimed by an exclusive
 hard link, and tensor files that no JSON names are swept only once they are an hour old.
+
+A root may have come with a stranger's project: links in it are not followed, records that do not
+stand where they say are left out, and no file is removed but those that a server writes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import tarfile
 import time
 import uuid
@@ -34,16 +38,20 @@ from recipe_runner.backends.local.atomic import (
 from recipe_runner.backends.local.checkpoints import (
     KINDS,
     MODEL_ID,
+    WRITTEN_FILE,
     Checkpoint,
     CheckpointPath,
-    Lora,
     Run,
     file_stem,
+    read_checkpoint,
+    read_run,
 )
 from recipe_runner.backends.local.http_errors import BadRequest, NotFound
 
 if TYPE_CHECKING:
     import torch
+
+logger = logging.getLogger(__name__)
 
 ORPHAN_AGE_S = 3600.0
 
@@ -70,9 +78,10 @@ class Store:
         record = None
         if MODEL_ID.fullmatch(model_id):
             record = read_json(self._run_dir(model_id) / "run.json")
-        if record is None:
+        run = None if record is None else read_run(record)
+        if run is None or run.model_id != model_id:
             raise NotFound(f"no training run {model_id!r} in this server's store")
-        return Run(**{**record, "lora": Lora(**record["lora"])})
+        return run
 
     def runs(self) -> list[Run]:
         """All training runs, newest first."""
@@ -156,19 +165,25 @@ class Store:
         return checkpoint, load(data)
 
     def files(self, path: CheckpointPath) -> dict[str, bytes]:
-        """The files of external weights by name; NotFound as in `checkpoint`."""
+        """The files of external weights by name; NotFound as in `checkpoint`.
+
+        Raises BadRequest when the archive is not as this server wrote it.
+        """
         _, data = self._read(path)
-        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-            members = {member.name: archive.extractfile(member) for member in archive}
-            return {name: file.read() for name, file in members.items() if file is not None}
+        try:
+            return _unpacked(data)
+        except (tarfile.TarError, ValueError) as error:
+            raise BadRequest(f"the archive of {path} is damaged: {error}") from error
 
     def _read(self, path: CheckpointPath) -> tuple[Checkpoint, bytes]:
         # Another server may overwrite the checkpoint between the two reads; the second record
         # then names the new file.
         for _ in range(3):
             checkpoint = self.checkpoint(path)
+            file = self._kind_dir(path) / checkpoint.tensors_file
             with contextlib.suppress(FileNotFoundError):
-                return checkpoint, (self._kind_dir(path) / checkpoint.tensors_file).read_bytes()
+                if not file.is_symlink():
+                    return checkpoint, file.read_bytes()
         raise NotFound(f"checkpoint {path} is being deleted")
 
     def delete(self, path: CheckpointPath) -> None:
@@ -197,8 +212,10 @@ class Store:
             if self._expired(checkpoint):
                 self._remove(checkpoint)
                 removed += 1
-        for directory in self.root.glob("*/*weights"):
-            removed += self._sweep_orphans(directory)
+        for run in self._run_dirs():
+            for kind in KINDS:
+                if _is_own_directory(run / kind):
+                    removed += self._sweep_orphans(run / kind)
         return removed
 
     def _sweep_orphans(self, directory: Path) -> int:
@@ -207,7 +224,7 @@ class Store:
         stale = [
             file
             for file in directory.iterdir()
-            if file.suffix != ".json" and modified(file) < oldest
+            if WRITTEN_FILE.fullmatch(file.name) and modified(file) < oldest
         ]
         named = {
             (read_json(record) or {}).get("tensors_file") for record in directory.glob("*.json")
@@ -218,17 +235,28 @@ class Store:
         return len(orphans)
 
     def _records(self, model_id: str | None) -> Iterator[Checkpoint]:
-        runs = [self._run_dir(model_id)] if model_id is not None else list(self.root.iterdir())
+        runs = [self._run_dir(model_id)] if model_id is not None else self._run_dirs()
         for run in runs:
             for kind in KINDS:
-                for file in (run / kind).glob("*.json"):
-                    record = read_json(file)
-                    if record is not None:
-                        yield _checkpoint(record)
+                if _is_own_directory(run / kind):
+                    yield from filter(None, map(self._read_record, (run / kind).glob("*.json")))
+
+    def _run_dirs(self) -> list[Path]:
+        return [directory for directory in self.root.iterdir() if _is_own_directory(directory)]
 
     def _record(self, path: CheckpointPath) -> Checkpoint | None:
-        record = read_json(self._json_file(path))
-        return None if record is None else _checkpoint(record)
+        return self._read_record(self._json_file(path))
+
+    def _read_record(self, file: Path) -> Checkpoint | None:
+        """What a record says, where it stands in the place of what it says."""
+        record = read_json(file)
+        if record is None:
+            return None
+        checkpoint = read_checkpoint(record)
+        if checkpoint is None or self._json_file(checkpoint.path) != file:
+            logger.warning("ignoring a record that no server wrote there: %s", file)
+            return None
+        return checkpoint
 
     def _live_record(self, path: CheckpointPath) -> Checkpoint | None:
         checkpoint = self._record(path)
@@ -257,8 +285,8 @@ class Store:
         return self._kind_dir(path) / f"{file_stem(path.name)}.json"
 
 
-def _checkpoint(record: dict[str, Any]) -> Checkpoint:
-    return Checkpoint(**{**record, "lora": Lora(**record["lora"])})
+def _is_own_directory(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _safetensors(content: Mapping[str, Any]) -> bytes:
@@ -275,3 +303,15 @@ def _archive(content: Mapping[str, Any]) -> bytes:
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
     return buffer.getvalue()
+
+
+def _unpacked(data: bytes) -> dict[str, bytes]:
+    files = {}
+    # Plain, as it was written: a compressed one may unpack to any size.
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+        for member in archive:
+            file = archive.extractfile(member) if member.isreg() else None
+            if file is None:
+                raise ValueError(f"{member.name!r} is no plain file")
+            files[member.name] = file.read()
+    return files

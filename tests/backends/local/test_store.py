@@ -109,7 +109,7 @@ def test_leftovers_of_dead_writers_are_swept_only_when_old(tmp_path: Path) -> No
     store = Store(tmp_path)
     _save(store)
     directory = next(tmp_path.rglob("*.safetensors")).parent
-    stale, fresh = directory / "000011.dead.safetensors", directory / "000012.new.safetensors"
+    stale, fresh = (directory / f"00001{n}.{n * 32}.safetensors" for n in "12")
     stale.write_bytes(b"half")
     fresh.write_bytes(b"half")
     os.utime(stale, (time.time() - 7200,) * 2)
