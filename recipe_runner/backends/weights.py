@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from recipe_runner.backends import hosted
 from recipe_runner.backends.connection import Connection
 from recipe_runner.backends.reaching import reached
+from recipe_runner.backends.web import web_alone
 from recipe_runner.errors import BackendError, UsageError
 from schemas.backend import Backend
 
@@ -111,21 +112,38 @@ class Service:
         """Write a checkpoint's files into an empty directory, all of them or none.
 
         The Cookbook has the service export the weights, refuses names that lead out of the
-        directory, and moves the files into place when all have arrived.
+        directory, and moves the files into place when all have arrived. Of weights for sampling it
+        would unpack an archive, device files and all: they are refused.
+
+        Raises:
+            BackendError: if the files cannot be had as they are named, or are not whole.
 
         Returns:
             the files: of a LoRA, `adapter_model.safetensors` and `adapter_config.json`.
         """
+        if "/sampler_weights/" in path:
+            raise BackendError(f"{path} is to sample from and has no files; download the weights")
         from tinker_cookbook import weights
+        from tinker_cookbook.exceptions import WeightsDownloadError
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # the Cookbook's use of the SDK
-            weights.download(tinker_path=path, output_dir=str(directory), base_url=self._base_url)
+        try:
+            with warnings.catch_warnings(), web_alone():
+                warnings.simplefilter("ignore", FutureWarning)  # the Cookbook's use of the SDK
+                weights.download(
+                    tinker_path=path, output_dir=str(directory), base_url=self._base_url
+                )
+        except (WeightsDownloadError, OSError, ValueError) as error:
+            raise BackendError(f"{path} was not downloaded: {_with_cause(error)}") from error
         files = sorted(file for file in directory.rglob("*") if file.is_file())
         for file in files:
             if file.suffix == ".safetensors":
                 check_whole(file)
         return files
+
+
+def _with_cause(error: Exception) -> str:
+    cause = error.__cause__
+    return f"{error}" if cause is None else f"{error} ({cause})"
 
 
 def check_whole(file: Path) -> None:

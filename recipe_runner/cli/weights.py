@@ -91,10 +91,8 @@ def download(target: str, root: Path, backend: str | None, output: Path) -> None
     """Write a checkpoint's weights to disk: of a LoRA, an adapter as PEFT loads it."""
     from recipe_runner.runs.weights import find_saved, latest
 
-    if target.startswith(PATH):
-        path = _to_export(target)
-    else:
-        path = latest(find_saved(root, target)[1]).paths[0]
+    named = target if target.startswith(PATH) else latest(find_saved(root, target)[1]).paths[0]
+    path = _to_export(named)
     if output.exists() and any(output.iterdir()):
         raise UsageError(f"{output} is not empty; give a directory of its own")
     with _service(root, backend, [path]) as service:
