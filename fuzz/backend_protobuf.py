@@ -16,7 +16,7 @@ from fuzz.backend import backend
 from fuzz.limits import Limits
 
 LIMITS = Limits(max_bytes=1024, timeout_s=60, memory_mb=6144)
-_FLOATS = ("weights", "logprobs", "advantages", "sequence_ratio_mask")
+FLOATS = ("weights", "logprobs", "advantages", "sequence_ratio_mask")
 
 
 def message(loss_fn: str = "cross_entropy", length: int = 3, num_datums: int = 1) -> pb.Any:
@@ -29,7 +29,7 @@ def message(loss_fn: str = "cross_entropy", length: int = 3, num_datums: int = 1
         targets = datum.loss_fn_inputs["target_tokens"]
         targets.dtype, targets.dense = pb.DTYPE_INT64, tokens.astype(np.int64).tobytes()
         targets.shape.append(length)
-        for name in _FLOATS:
+        for name in FLOATS:
             tensor = datum.loss_fn_inputs[name]
             tensor.dtype = pb.DTYPE_FLOAT32
             tensor.dense = np.full(length, 0.5, np.float32).tobytes()

@@ -73,6 +73,7 @@ BYTES = st.binary(max_size=24) | st.sampled_from(
 NAMES = st.sampled_from(
     ["target_tokens", "weights", "logprobs", "advantages", "clip_low_threshold", "mask", ""]
 )
+KINDS = ["loss", "config", "tokens", "alone", "shape", "dtype", "dense", "sparse"]
 DOUBLES = st.floats() | st.sampled_from([1e300, -1e300, 0.0])
 
 
@@ -89,7 +90,7 @@ def requests(draw: st.DrawFn) -> Message:
 
 
 def _change(request: pb.Any, draw: st.DrawFn) -> None:
-    kind = draw(st.sampled_from(["loss", "config", "tokens", "shape", "dtype", "dense", "sparse"]))
+    kind = draw(st.sampled_from(KINDS))
     if kind == "loss":
         request.forward_only = draw(st.booleans())
     elif kind == "config":
@@ -99,6 +100,10 @@ def _change(request: pb.Any, draw: st.DrawFn) -> None:
         datum = draw(st.sampled_from(list(request.data)))
         if kind == "tokens":
             datum.model_input.add().encoded_text.tokens = draw(BYTES)
+            return
+        if kind == "alone":
+            for name in backend_protobuf.FLOATS:
+                datum.loss_fn_inputs.pop(name, None)
             return
         tensor = datum.loss_fn_inputs[draw(NAMES)]
         if kind == "shape":
@@ -115,7 +120,10 @@ def _change(request: pb.Any, draw: st.DrawFn) -> None:
 
 
 def with_targets(shape: list[int]) -> Message:
+    """A request with nothing but targets, of this shape."""
     request = backend_protobuf.message()
+    for name in backend_protobuf.FLOATS:
+        del request.data[0].loss_fn_inputs[name]
     tensor = request.data[0].loss_fn_inputs["target_tokens"]
     tensor.shape[:], tensor.dense = shape, b""
     return request
