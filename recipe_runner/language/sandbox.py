@@ -90,7 +90,10 @@ def evaluate(source: str, scope: Mapping[str, Any]) -> Any:
         ) from error
     except (ArithmeticError, TypeError, ValueError, LookupError) as error:
         raise TemplateFault(f"this template fails: {error}") from error
-    except (RecursionError, MemoryError, SyntaxError) as error:
+    except SyntaxError as error:
+        # Jinja takes the digits of other scripts for numbers; Python does not.
+        raise TemplateFault("cannot read this template: it is not Jinja") from error
+    except (RecursionError, MemoryError) as error:
         raise TemplateFault("this template is nested too deeply") from error
 
 
@@ -104,6 +107,8 @@ def fill_in(source: str, **texts: str) -> str:
         return _checked_template(source, frozenset(texts)).render(**texts)
     except TemplateError as error:
         raise TemplateFault(f"cannot read this template: {error.message}") from error
+    except SyntaxError as error:
+        raise TemplateFault("cannot read this template: it is not Jinja") from error
 
 
 @lru_cache(maxsize=_COMPILED_KEPT)  # the variants of a recipe have its templates in common
@@ -129,7 +134,7 @@ def names_in(source: str) -> frozenset[str]:
     """Return the dotted names that a template reads, as `vars.lr` or `observation`."""
     try:
         tree = _environment().parse(source)
-    except (TemplateError, RecursionError):
+    except (TemplateError, RecursionError, SyntaxError, ValueError):
         return frozenset()
     found = {node.name for node in tree.find_all(nodes.Name)}
     for attribute in tree.find_all(nodes.Getattr):

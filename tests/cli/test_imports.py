@@ -36,6 +36,7 @@ ALSO_HEAVY = {
 RANKS = {
     "schemas": 0,
     "errors": 0,
+    "printable": 0,
     "isolation": 0,
     "user_code": 1,
     "jsonl": 1,

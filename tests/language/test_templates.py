@@ -66,6 +66,7 @@ def test_the_prompts_observation_is_left_alone(load_text, problems, base: str) -
         "{{ 1 | round(100000000, 'ceil') }}",
         "{{ 1 | round(precision=-100000000, method='floor') }}",
         "{{ 1e999 }}",
+        "{{ 1e3߉ }}",
         "{{ -1e999 }}",
         "{{ 1e308 * 10 }}",
         "x {{ [recipe.model] }}",
