@@ -54,6 +54,8 @@ def talk(app: Starlette, ask: Ask) -> Any:
             model = {**wanted, "model_seq_id": 0, "lora_config": {"rank": 2}}
             promise = (await http.post("/create_model", json=model)).json()
             created = await http.post("/retrieve_future", json=promise)
+            while created.status_code == 408:  # torch is imported first; a busy machine is slow
+                created = await http.post("/retrieve_future", json=promise)
             sampling = {**wanted, "sampling_session_seq_id": 0}
             sampler = (await http.post("/create_sampling_session", json=sampling)).json()
             ids = {
