@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 from recipe_runner.language.assignments import parse_overrides, parse_variables
@@ -42,7 +43,11 @@ class RecipeFile:
 
     @property
     def variants(self) -> tuple[str, ...]:
-        return tuple(variant.name for variant in self._parts.variants) if self._parts else ()
+        return self._parts.variant_names if self._parts else ()
+
+    @cached_property
+    def _named(self) -> dict[str, Variant]:
+        return {variant.name: variant for variant in self._parts.variants} if self._parts else {}
 
     def require_variants(self) -> tuple[str, ...]:
         """Return the variants' names.
@@ -66,7 +71,9 @@ class RecipeFile:
         chosen = None
         if variant is not None:
             place = Place("--variant", 1, 1)
-            chosen = find_variant(self._parts.variants, variant, report, place)
+            chosen = self._named.get(variant) or find_variant(
+                self._parts.variants, variant, report, place
+            )
         loaded = _load(_own(self._parts), chosen, self._given, report)
         if loaded is None or report.has_errors:
             raise RecipeError(report.diagnostics, partial=loaded)

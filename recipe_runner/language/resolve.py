@@ -38,6 +38,7 @@ class Parts:
     overrides: Node
     variables: Node
     variants: list[Variant]
+    variant_names: tuple[str, ...]
     scope: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -63,6 +64,7 @@ def make_parts(
     rest = Node(entries, tree.place, tree.broken)
     variables = check_variables(composition.get("vars"), given, start, report)
     num_values = count_values(rest) + count_values(variables)
+    variants = expand(composition.get("variants"), report, num_values=num_values)
     return Parts(
         path=path,
         text=text,
@@ -70,7 +72,8 @@ def make_parts(
         tree=rest,
         overrides=Node(settings, overrides.place),
         variables=variables,
-        variants=expand(composition.get("variants"), report, num_values=num_values),
+        variants=variants,
+        variant_names=tuple(variant.name for variant in variants),
         scope=scope or {},
     )
 
@@ -115,7 +118,7 @@ def resolve(parts: Parts, variant: Variant | None, report: Report) -> Resolved:
         recipe=recipe,
         variant=variant.name if variant else None,
         title=_title(recipe.name, variant),
-        variants=tuple(v.name for v in parts.variants),
+        variants=parts.variant_names,
         _tree=tree,
         invented=invented,
     )
