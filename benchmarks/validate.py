@@ -136,7 +136,7 @@ def per_recipe(number: int, many: float, one: float) -> float:
 
 
 def print_limits(directory: Path) -> None:
-    """Print processor seconds and memory of recipes at half of a limit and at the limit, and the growth."""
+    """Print processor seconds of recipes at half of a limit and at all of it, and the memory."""
     print(f"\n{'recipes at the limits':<30}{'half':>9}{'all':>9}{'growth':>8}{'memory':>10}")
     path = directory / "at_the_limit.yaml"
     empty, _ = cold(path, at_limit("", lambda index: "", 0))

@@ -51,7 +51,7 @@ class Node:
 
 
 def descend(root: Node, start: Path = ()) -> Iterator[tuple[Path, Node]]:
-    """Yield every node with its path, parents first; one that is changed meanwhile, as changed."""
+    """Yield every node with its path, parents first; one changed meanwhile as it is then."""
     pending = [(start, root)]
     while pending:
         path, node = pending.pop()

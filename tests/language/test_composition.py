@@ -39,6 +39,30 @@ def test_parents_then_the_file_then_the_variant_then_set(load_text, base: str) -
     assert (recipe.seed, recipe.substeps, recipe.kl.coef) == (4, 5, 0.5)
 
 
+def test_recipes_that_share_a_parent_share_nothing_else(load_text, base: str) -> None:
+    parent = base + 'description: "about {{ vars.what }}"\ntags: ["{{ vars.what }}"]\n'
+    for what in ("one", "two"):
+        text = f"extends: parent.yaml\nvars: {{what: {what}}}\n"
+        recipe = load_text(text, {"parent.yaml": parent}).recipe
+        assert (recipe.description, recipe.tags) == (f"about {what}", [what])
+
+
+def test_a_mistake_in_a_shared_parent_is_reported_of_each(problems, base: str) -> None:
+    parent = {"parent.yaml": base + "steps: 3\nseed: !!int 4\n"}
+    expected = [("parent.yaml", "duplicate-key", 8, "steps"), ("parent.yaml", "tag", 9, "seed")]
+    for child in ("extends: parent.yaml\n", "extends: parent.yaml\ntags: [a]\n"):
+        assert codes(problems(child, parent)) == expected
+    mended = {"parent.yaml": base + "seed: 4\nunheard_of: 1\n"}
+    found = problems("extends: parent.yaml\n", mended)
+    assert codes(found) == [("parent.yaml", "unknown-key", 9, "unheard_of")]
+
+
+def test_an_unreadable_shared_parent_is_reported_of_each(problems) -> None:
+    for seed in (1, 2):
+        found = problems(f"extends: parent.yaml\nseed: {seed}\n", {"parent.yaml": "a: [1\n"})
+        assert codes(found) == [("parent.yaml", "syntax", 2, "")]
+
+
 def test_a_section_that_changes_its_kind_starts_over(load_text, base: str) -> None:
     loaded = load_text(base, overrides=["env.kind=math", "env.dataset=arithmetic"])
     assert loaded.recipe.env.model_dump() == {"kind": "math", "dataset": "arithmetic"}
