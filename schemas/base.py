@@ -20,6 +20,14 @@ class RecipePath:
     """Marks a field as a path, relative to the file that it is written in."""
 
 
+class RunsPath:
+    """Marks a field as a directory to write to, relative to the working directory."""
+
+
+class NamesDataset:
+    """Marks a field as a data set of the hub; its library takes a local directory as well."""
+
+
 class NamesModel:
     """Marks a field as the name of a model that the backend has to serve."""
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from schemas.base import Cadence, FilePath, ImportPath, NonEmpty, RecipeModel
+from schemas.base import Cadence, FilePath, ImportPath, NamesDataset, NonEmpty, RecipeModel
 
 # Data sets that the Cookbook has builders for, by what they hold.
 COOKBOOK_CONVERSATIONS = ("tulu3", "no_robots", "openthoughts3")
@@ -74,7 +74,7 @@ class HuggingFaceData(RecipeModel):
     """A data set of the Hugging Face hub, or one that the Cookbook knows by name."""
 
     kind: Literal["huggingface"]
-    dataset: NonEmpty = Field(
+    dataset: Annotated[NonEmpty, NamesDataset()] = Field(
         description=f"One that the Cookbook has a builder for ({', '.join(COOKBOOK_DATASETS)}), "
         "or a hub id.",
         examples=["no_robots", "allenai/tulu-3-sft-mixture"],

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from schemas.base import Cadence, Count, NonEmpty, RecipeModel
+from schemas.base import Cadence, Count, NonEmpty, RecipeModel, RunsPath
 from schemas.evaluators import Evaluator
 
 
@@ -54,7 +54,7 @@ class Trackio(RecipeModel):
 
 
 class LoggingSettings(RecipeModel):
-    dir: NonEmpty = Field(
+    dir: Annotated[NonEmpty, RunsPath()] = Field(
         default="runs", description="Directory of all runs, relative to the working directory."
     )
     wandb: Wandb | None = Field(default=None, description="Also log to Weights & Biases.")

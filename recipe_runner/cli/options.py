@@ -64,7 +64,7 @@ def plan_recipe(
     backend: str | None,
     steps: int | None,
 ) -> tuple[LoadedRecipe, Plan]:
-    """Load, check and resolve a recipe.
+    """Load, check and resolve a recipe; print what is worth a warning.
 
     Raises:
         RecipeError: with every mistake in it.
@@ -75,7 +75,12 @@ def plan_recipe(
     from schemas.backend import backend_kind
 
     flags = all_overrides(overrides, backend, steps)
-    loaded, _ = load_and_check(recipe, overrides=flags, variables=variables, variant=variant)
+    loaded, warnings = load_and_check(recipe, overrides=flags, variables=variables, variant=variant)
+    if warnings:
+        from recipe_runner.cli.output import print_text
+        from recipe_runner.language.diagnostics import sort_diagnostics
+
+        print_text(sort_diagnostics(warnings), {"--set": flags, "--var": variables})
     chosen = backend_of(backend_kind(loaded.recipe.backend))
     return loaded, make_plan(loaded, chosen.served)
 

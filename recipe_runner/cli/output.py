@@ -65,6 +65,10 @@ def source_line(diagnostic: Diagnostic, flags: Flags) -> str | None:
     if diagnostic.file in flags:
         texts = flags[diagnostic.file]
         return texts[diagnostic.line - 1] if diagnostic.line <= len(texts) else None
+    from recipe_runner.language.project import Project
+
+    if not Project.of(diagnostic.file).contains(diagnostic.file):  # where a link leads out of it
+        return None
     lines = _lines_of(diagnostic.file)
     return lines[diagnostic.line - 1] if diagnostic.line <= len(lines) else None
 

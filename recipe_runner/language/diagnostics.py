@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from recipe_runner.language.boundary import Boundary
     from recipe_runner.language.loaded import LoadedRecipe
 
 Severity = Literal["error", "warning"]
@@ -70,9 +71,11 @@ class Report:
 
     `incomplete` is set when a part of the recipe could not be read at all, so that keys that it
     may have held are not reported as missing. `files` are the texts that were read, by path.
+    `boundary` is that of the recipe's project; none where no recipe is read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, boundary: Boundary | None = None) -> None:
+        self.boundary = boundary
         self.diagnostics: list[Diagnostic] = []
         self.incomplete = False
         self.files: dict[str, str] = {}
@@ -87,15 +90,14 @@ class Report:
         hint: str | None = None,
         severity: Severity = "error",
     ) -> None:
-        self.diagnostics.append(
-            Diagnostic(
-                place.file, place.line, place.column, dotted(path), code, severity, message, hint
-            )
+        found = Diagnostic(
+            place.file, place.line, place.column, dotted(path), code, severity, message, hint
         )
+        self.diagnostics.append(self.boundary.discreet(found) if self.boundary else found)
 
     def copy(self) -> Report:
         """Return a report that goes on from here, for one of several ways to read a file."""
-        own = Report()
+        own = Report(self.boundary)
         own.diagnostics = [*self.diagnostics]
         own.incomplete = self.incomplete
         own.files = dict(self.files)

@@ -36,6 +36,8 @@ def read_text(path: str | Path, report: Report, *, blame: Place | None = None) -
     problem = _cannot_read(Path(path))
     if problem is not None:
         code, message, hint = problem
+        if report.boundary is not None and report.boundary.is_named(file):
+            hint = None  # which would name other files there
         report.add(place, ("extends",) if blame else (), code, f"{file} {message}", hint=hint)
         return None
     try:

@@ -16,9 +16,11 @@ from pydantic.fields import FieldInfo
 
 from recipe_runner.language.tree import Node, Path, node_at, plain
 from schemas import METHODS, Recipe
-from schemas.base import RecipePath
+from schemas.base import NamesDataset, NamesModel, RecipePath, RunsPath
 
 Model = type[BaseModel]
+
+PATH_MARKERS = (RecipePath, RunsPath, NamesDataset, NamesModel)
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,11 @@ class Slot:
         return get_args(self.type) if get_origin(self.type) is Literal else ()
 
     @cached_property
-    def is_path(self) -> bool:
-        """Whether a text here, or in a branch of a union here, is the path of a file."""
-        return any(
-            isinstance(item, RecipePath)
-            for part in (self, *self.branches())
-            for item in part.metadata
-        )
+    def path_marker(self) -> type | None:
+        """What kind of path a text here, or in a branch of a union here, is; none if it is none."""
+        parts = (self, *self.branches())
+        found = {type(item) for part in parts for item in part.metadata}
+        return next((marker for marker in PATH_MARKERS if marker in found), None)
 
     def branches(self) -> list[Slot]:
         """Return the members of a union (itself where it is none), without null."""

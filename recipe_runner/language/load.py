@@ -8,11 +8,13 @@ from functools import cached_property
 from pathlib import Path
 
 from recipe_runner.language.assignments import parse_overrides, parse_variables
+from recipe_runner.language.boundary import Boundary
 from recipe_runner.language.composition import require_known
-from recipe_runner.language.diagnostics import Place, RecipeError, Report
+from recipe_runner.language.diagnostics import Place, RecipeError, Report, sort_diagnostics
 from recipe_runner.language.extends import read_recipe
 from recipe_runner.language.files import shown
 from recipe_runner.language.loaded import LoadedRecipe
+from recipe_runner.language.project import Project
 from recipe_runner.language.references import check_references
 from recipe_runner.language.resolve import Parts, make_parts, resolve
 from recipe_runner.language.stages import aim_at_stages, load_stages
@@ -37,7 +39,8 @@ class RecipeFile:
 
         What is wrong with it is raised by `load`.
         """
-        self._report = Report()
+        self._boundary = Boundary(Project.of(path))
+        self._report = Report(self._boundary)
         self._given: dict[str, Entry] = {}
         self._parts = self._read(Path(path), overrides, variables)
 
@@ -77,11 +80,13 @@ class RecipeFile:
         loaded = _load(_own(self._parts), chosen, self._given, report)
         if loaded is None or report.has_errors:
             raise RecipeError(report.diagnostics, partial=loaded)
-        return replace(loaded, files=report.files)
+        warnings = tuple(sort_diagnostics(report.diagnostics))
+        return replace(loaded, files=report.files, warnings=warnings)
 
     def _read(self, path: Path, overrides: Sequence[str], variables: Sequence[str]) -> Parts | None:
         flags = parse_overrides(overrides, self._report)
         self._given = parse_variables(variables, self._report)
+        self._boundary.cross(shown(path), Place(shown(path), 1, 1), (), "the recipe", self._report)
         source = read_recipe(path, self._report)
         if source is None:
             return None

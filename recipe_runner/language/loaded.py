@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from recipe_runner.language.boundary import Boundary
 from recipe_runner.language.diagnostics import Diagnostic, Place, Severity
 from recipe_runner.language.tree import Node, node_at, place_of, split_dotted
 from schemas import Recipe
@@ -40,7 +41,8 @@ class LoadedRecipe:
     `variants` are the names of all variants of the file. `invented` are the keys that a partial
     recipe (`RecipeError.partial`) has otherwise than written. `stages` are a pipeline's, by name,
     each with its place in the pipeline (`within`). `files` are the texts of all files that it was
-    made from, by path: the file itself, what it extends, the recipes of stages.
+    made from, by path: the file itself, what it extends, the recipes of stages. `warnings` are what
+    reading it gave, those of its stages with them.
     """
 
     path: Path
@@ -54,6 +56,8 @@ class LoadedRecipe:
     stages: Mapping[str, LoadedRecipe] = field(default_factory=dict)
     within: Within | None = field(default=None, repr=False, compare=False)
     files: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    warnings: tuple[Diagnostic, ...] = field(default=(), repr=False, compare=False)
+    boundary: Boundary | None = field(default=None, repr=False, compare=False)
 
     def place(self, dotted: str, *, key: bool = False) -> Place:
         """Return where that value (or its key) was written; absent: the nearest parent's key."""
@@ -81,4 +85,7 @@ class LoadedRecipe:
         """Return a diagnostic at the place of that value (or its key)."""
         place = self.place(dotted, key=key)
         path = self.shown_path(dotted, key=key)
-        return Diagnostic(place.file, place.line, place.column, path, code, severity, message, hint)
+        found = Diagnostic(
+            place.file, place.line, place.column, path, code, severity, message, hint
+        )
+        return self.boundary.discreet(found) if self.boundary else found

@@ -121,6 +121,7 @@ def resolve(parts: Parts, variant: Variant | None, report: Report) -> Resolved:
         variants=parts.variant_names,
         _tree=tree,
         invented=invented,
+        boundary=report.boundary,
     )
     return Resolved(tree, loaded, frozenset(read))
 

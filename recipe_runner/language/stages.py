@@ -91,7 +91,7 @@ class _Loader:
         recipe = (entry.node.mapping or {}).get("recipe")
         if recipe is None or recipe.node.broken:
             return
-        own = Report()
+        own = Report(self._report.boundary)
         inline = recipe.node.mapping is not None
         source = self._source(name, recipe, own)
         if source is not None:

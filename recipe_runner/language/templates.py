@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from recipe_runner.language.diagnostics import Report, dotted
+from recipe_runner.language.diagnostics import Place, Report, dotted
 from recipe_runner.language.tree import Entry, Node, Path, descend, from_plain
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class _Renderer:
             "recipe": _Data(self, root, ()),
             "variant": variant,
         }
-        self._in_progress: set[int] = set()
+        self._in_progress: dict[int, tuple[Place, str]] = {}
         self._done: set[int] = set()
         self._count = 0
         self.variables_read: set[str] = set()
@@ -88,6 +88,7 @@ class _Renderer:
 
     def value_of(self, node: Node, path: Path) -> Any:
         """Return a node's value, rendered; views stand for mappings and lists."""
+        self.note_reading(node.place)
         if isinstance(node.value, dict):
             return _Data(self, node, path)
         if isinstance(node.value, list):
@@ -100,6 +101,11 @@ class _Renderer:
             return self.value_of(node, path)
         return node.value
 
+    def note_reading(self, *places: Place) -> None:
+        """Note where what the templates under way read was written."""
+        if self._report.boundary is not None:
+            self._report.boundary.take(places, dict(self._in_progress.values()))
+
     def _render(self, node: Node, path: Path) -> None:
         from recipe_runner.language.sandbox import TemplateFault, evaluate, names_in
 
@@ -110,7 +116,7 @@ class _Renderer:
         self.variables_read |= {n.removeprefix("vars.") for n in names if n.startswith("vars.")}
         if id(node) in self._in_progress:
             raise _fault(f"`{dotted(path)}` refers to itself")
-        self._in_progress.add(id(node))
+        self._in_progress[id(node)] = node.place, dotted(path)
         try:
             self._count += 1
             if self._count > MAX_TEMPLATES:
@@ -121,7 +127,7 @@ class _Renderer:
             node.broken = True
             self._report.add(node.place, path, "template", str(fault))
         finally:
-            self._in_progress.discard(id(node))
+            del self._in_progress[id(node)]
 
 
 class _Data(Mapping[str, Any]):
@@ -135,7 +141,9 @@ class _Data(Mapping[str, Any]):
         return self._renderer.value_of(entry.node, (*self._path, key))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._node.mapping or {})
+        entries = self._node.mapping or {}
+        self._renderer.note_reading(*(entry.key_place for entry in entries.values()))
+        return iter(entries)
 
     def __len__(self) -> int:
         return len(self._node.mapping or {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from recipe_runner.runs.files import (
     remove_temporary_files,
     replace_atomically,
 )
+from recipe_runner.runs.links import require_own_files, require_within
 from recipe_runner.runs.lock import is_locked, locked
 from recipe_runner.runs.manifest import GitState, Manifest, State, new_manifest, now
 from recipe_runner.runs.record import keep_files, keep_surroundings, text_of
@@ -34,6 +36,12 @@ class RunDirectory:
         if self.path.parent.name == STAGES:
             return f"{self.path.parents[1].name}-{self.path.name}"
         return self.path.name
+
+    @property
+    def root(self) -> Path:
+        """The directory of all runs, absolute; links are not followed."""
+        path = Path(os.path.abspath(self.path))
+        return path.parents[3] if path.parent.name == STAGES else path.parents[1]
 
     def stage(self, name: str) -> RunDirectory:
         """Return the directory of a pipeline's stage."""
@@ -95,9 +103,12 @@ class RunDirectory:
 
         Raises:
             RunFailed: if it cannot be written.
+            UsageError: if a link leads out of the directory of all runs.
         """
+        root = Path(plan.recipe.logging.dir)
+        require_within(root, root / plan.recipe.name)
         try:
-            run = cls(_new_directory(Path(plan.recipe.logging.dir) / plan.recipe.name))
+            run = cls(_new_directory(root / plan.recipe.name))
             git = keep_surroundings(run.path, plan)
             for name, stage in plan.stages.items():
                 run.stage(name)._make(stage, text_of(stage, files or {}), {}, git)
@@ -173,8 +184,9 @@ class RunDirectory:
         """Hold the run for this process; the kernel lets go of it however the process ends.
 
         Raises:
-            UsageError: if another process holds it.
+            UsageError: if another process holds it, or it has a link to outside of all runs.
         """
+        require_own_files(self.root, self.path)
         with locked(self._lock_file):
             remove_temporary_files(self.path)
             yield

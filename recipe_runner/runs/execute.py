@@ -17,6 +17,7 @@ from recipe_runner.runs.attempt import Announce, Outcome
 from recipe_runner.runs.budget import limits_in_usd
 from recipe_runner.runs.directory import STAGES, RunDirectory
 from recipe_runner.runs.existing import OnExisting, choose_run
+from recipe_runner.runs.links import require_own_files
 from recipe_runner.runs.pipeline import run_stages
 from recipe_runner.runs.survive import survive
 from schemas.backend import backend_kind
@@ -78,6 +79,7 @@ def resume(run: RunDirectory, *, announce: Announce) -> Outcome:
             f"{run.path} is done. To train it further, run its recipe with more steps and "
             "--on-existing resume"
         )
+    require_own_files(run.root, run.path)
     run = RunDirectory(run.path.resolve())
     with contextlib.chdir(_working_directory(plan, run)):
         backend(backend_kind(plan.recipe.backend)).check_access()

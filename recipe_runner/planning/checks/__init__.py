@@ -65,7 +65,7 @@ def check_variant(
         loaded = file.load(variant)
     except RecipeError as error:
         raise RecipeError([*error.diagnostics, *_check_partial(error.partial)]) from error
-    found = check(loaded)
+    found = [*loaded.warnings, *check(loaded)]
     if any(diagnostic.severity == "error" for diagnostic in found):
         raise RecipeError(found)
     return loaded, found
