@@ -38,11 +38,12 @@ def require_own_files(root: Path, directory: Path) -> None:
         UsageError: as `require_within`.
     """
     require_within(root, directory)
-    for link in _links(directory):
+    for link in links_in(directory):
         require_within(root, link)
 
 
-def _links(directory: Path) -> Iterator[Path]:
+def links_in(directory: Path) -> Iterator[Path]:
+    """Yield the links below a directory, but for those that libraries make for themselves."""
     for folder, subfolders, files in os.walk(directory):
         for name in (*subfolders, *files):
             path = Path(folder, name)

@@ -8,15 +8,19 @@ from contextlib import suppress
 
 from recipe_runner.errors import UsageError
 from recipe_runner.runs.directory import STAGES, RunDirectory
+from recipe_runner.runs.links import links_in, require_within
 from recipe_runner.runs.registry import checkpoints_of, record_of, stage_names
 
 
 def require_removable(run: RunDirectory) -> None:
-    """Refuse a run that is at work, and a part of one.
+    """Refuse a run that is at work, and a part of one; a link to a run never is.
 
     Raises:
         UsageError: with the way out.
     """
+    require_within(run.root, run.path.parent)
+    if run.path.is_symlink():
+        return
     if run.path.parent.name == STAGES:
         raise UsageError(
             f"{run.path} is a stage; what can be removed is its pipeline: {run.path.parents[1]}"
@@ -28,6 +32,9 @@ def require_removable(run: RunDirectory) -> None:
 
 def left_on_service(run: RunDirectory) -> Iterator[str]:
     """Say which checkpoints nobody on this machine will know of once the run is removed."""
+    if run.path.is_symlink():
+        yield f"a link: what it leads to stays, {run.path.resolve()}"
+        return
     saved = [
         each
         for directory in [run, *(run.stage(name) for name in stage_names(run))]
@@ -47,16 +54,25 @@ def left_on_service(run: RunDirectory) -> Iterator[str]:
 def remove(run: RunDirectory) -> None:
     """Remove a run's directory, and that of its name where it was the last.
 
-    It is renamed before it is emptied, so that an interruption leaves no half of a run.
+    It is renamed before it is emptied, so that an interruption leaves no half of a run. A link is
+    removed itself, and nothing of what it leads to.
 
     Raises:
         UsageError: if the run is at work.
     """
     require_removable(run)
+    if run.path.is_symlink():
+        run.path.unlink()
+        return
+    for link in links_in(run.path):
+        link.unlink()
     hidden = run.path.with_name(f".removed-{run.path.name}")
     with run.lock():
         run.path.rename(hidden)
     for each in run.path.parent.glob(".removed-*"):  # with what an interruption left
-        shutil.rmtree(each)
+        if each.is_symlink():
+            each.unlink()
+        else:
+            shutil.rmtree(each)
     with suppress(OSError):  # others of that name are there
         run.path.parent.rmdir()

@@ -16,6 +16,7 @@ from recipe_runner.runs.conversations import require_conversations
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.environment import variables_set
 from recipe_runner.runs.estimates import record_estimate
+from recipe_runner.runs.links import require_within
 from recipe_runner.runs.progress import Curve, watch
 from recipe_runner.runs.progress.status import Status
 from recipe_runner.runs.resume import Position
@@ -90,6 +91,7 @@ def _repeatable(plan: Plan) -> AbstractContextManager[None]:
 def connected(plan: Plan, run: RunDirectory) -> AbstractContextManager[Connection]:
     """Bring the backend of a plan up, for as long as the block lasts."""
     store = Path(plan.recipe.logging.dir) / LOCAL_STORE
+    require_within(store.parent, store)
     chosen = backend(backend_kind(plan.recipe.backend))
     return chosen.connect(plan, store=store, log=run.backend_log)
 

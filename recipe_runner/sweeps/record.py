@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from recipe_runner.errors import RunFailed, UsageError
 from recipe_runner.runs.files import replace_atomically
+from recipe_runner.runs.links import require_own_files
 from recipe_runner.runs.lock import locked
 from recipe_runner.runs.manifest import now
 from recipe_runner.sweeps.metric import Metric
@@ -94,8 +95,9 @@ class SweepDirectory:
 
         Raises:
             RunFailed: if it cannot be written.
-            UsageError: if another process is at it.
+            UsageError: if another process is at it, or a link leads out of the directory of runs.
         """
+        require_own_files(self.path.parents[1], self.path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
