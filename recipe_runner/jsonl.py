@@ -1,6 +1,6 @@
 """Reading JSONL data files, with errors that name the file, the line and the column.
 
-Light: the standard library alone. A column is a key of a line's object, as in a table.
+Light: little but the standard library. A column is a key of a line's object, as in a table.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from recipe_runner.errors import DataError
+from recipe_runner.quoting import quoted
 
 Message = dict[str, Any]
 ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -38,7 +39,7 @@ class Record:
 
     def error(self, column: str | None, message: str) -> DataError:
         """Return the error for this line, or for one column of it."""
-        place = f"{self.path}:{self.line}:"
+        place, message = f"{self.path}:{self.line}:", quoted(self.path, message)
         return DataError(
             f"{place} column {column!r}: {message}" if column else f"{place} {message}"
         )
@@ -144,7 +145,7 @@ def _object(file: Path, line: int, raw: bytes) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise DataError(f"{place}{error.colno}: is not JSON: {error.msg}") from error
     except _Twice as error:
-        raise DataError(f"{place} {error}") from error
+        raise DataError(f"{place} {quoted(file, str(error))}") from error
     except RecursionError as error:
         raise DataError(f"{place} nested too deeply") from error
     except ValueError as error:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from recipe_runner.backends import Connection, backend
 from recipe_runner.compile import Target, compile_plan
+from recipe_runner.language.project import Project
 from recipe_runner.planning.marked import checkpoint_references, main_model
 from recipe_runner.planning.plan import Plan
+from recipe_runner.quoting import quoting
 from recipe_runner.runs import registry
 from recipe_runner.runs.console import captured_output
 from recipe_runner.runs.control import guarded
@@ -50,6 +52,7 @@ def train(
     with ExitStack() as stack:
         guard = stack.enter_context(guarded(plan, run, status))
         terminal = stack.enter_context(captured_output(run.output_file))
+        stack.enter_context(quoting(Project.of(plan.source).contains))
         # Before the display starts its thread: the local server is forked where that is safe.
         if connection is None:
             connection = stack.enter_context(connected(plan, run))

@@ -37,6 +37,7 @@ RANKS = {
     "schemas": 0,
     "errors": 0,
     "printable": 0,
+    "quoting": 0,
     "isolation": 0,
     "user_code": 1,
     "jsonl": 1,

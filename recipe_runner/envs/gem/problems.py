@@ -11,6 +11,7 @@ from typing import Any
 from recipe_runner.envs import EnvironmentUnavailable
 from recipe_runner.envs.gem.items import Problem
 from recipe_runner.envs.gem.protocol import Answer
+from recipe_runner.quoting import quoted
 
 QUESTION_KEYS = ("problem", "question")
 ANSWER_KEYS = ("answer",)
@@ -27,7 +28,11 @@ def load_local(path: str, kwargs: Mapping[str, Any]) -> list[Problem]:
         raise ValueError(f"{file}: not a data file that env.dataset takes ({known})")
     if not file.is_file():
         raise ValueError(f"{file}: no such file (env.dataset)")
-    return _problems(read(file), str(file), kwargs)
+    try:
+        return _problems(read(file), str(file), kwargs)
+    except ValueError as error:
+        said = quoted(file, str(error))
+        raise ValueError(said if said == str(error) else f"{file}: {said}") from None
 
 
 def load_hub(name: str, split: str | None, kwargs: Mapping[str, Any]) -> list[Problem]:

@@ -9,10 +9,12 @@ from recipe_runner.backends.local.tokenizers import (
     register_tokenizer,
     sources,
 )
+from recipe_runner.language.project import Project
 from recipe_runner.planning.marked import main_model
 from recipe_runner.planning.plan import Plan
 from recipe_runner.planning.volume.lengths import NOT_COUNTED, Lengths, assumed, known_held_out
 from recipe_runner.planning.volume.spans import scaled
+from recipe_runner.quoting import quoting
 from recipe_runner.runs.hub_samples import hub_samples
 from schemas.backend import backend_kind
 from schemas.data import CustomData
@@ -32,7 +34,8 @@ def measured_anywhere(plan: Plan) -> Lengths:
     if reason is not None:
         return assumed(plan, reason)
     try:
-        return _measured(plan)
+        with quoting(Project.of(plan.source).contains):
+            return _measured(plan)
     except Exception as error:  # builders of data and environments raise whatever they like
         return assumed(plan, _in_a_line(error))
 
