@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recipe_runner.language.diagnostics import Diagnostic, Place
+from recipe_runner.language.diagnostics import Diagnostic, Place, dotted
 from recipe_runner.language.project import Project
 
 if TYPE_CHECKING:
@@ -32,7 +32,13 @@ class Boundary:
         self._taken: dict[Place, str] = {}
 
     def cross(
-        self, path: str | Path, place: Place, key: Iterable[str | int], what: str, report: Report
+        self,
+        path: str | Path,
+        place: Place,
+        key: tuple[str | int, ...],
+        report: Report,
+        *,
+        written: bool = False,
     ) -> None:
         """Warn where a path that was written at `place` leads out of the project.
 
@@ -40,18 +46,21 @@ class Boundary:
 
         Args:
             path: as diagnostics would name the file.
-            what: the beginning of the sentence, such as `data.path`.
+            key: where it stands; empty for the recipe's own file.
+            written: whether it is written to, so that it matters where there is nothing yet.
         """
         typed = place.file.startswith("--")
-        if typed or self._project.contains(path):
+        if typed or "\0" in str(path) or self._project.contains(path):
             return
         named = self._named.setdefault(str(path), self._named.get(place.file, place))
-        real = os.path.realpath(path)
+        if not (written or os.path.exists(path)):
+            return
+        what = f"`{dotted(key)}`" if key else "the recipe's own file"
         report.add(
             named,
             key,
             OUTSIDE,
-            f"{what} leads out of the recipe's project {self._project.root}: {real}",
+            f"{what} leads out of the project {self._project.root}, to {os.path.realpath(path)}",
             hint="look at it before you run this; what is given with --set needs no warning",
             severity="warning",
         )

@@ -131,9 +131,7 @@ class _Reader:
             self._refuse(node, "extends-cycle", f"a recipe cannot extend itself: {cycle}")
             return None
         if self._report.boundary is not None:
-            self._report.boundary.cross(
-                shown(parent), node.place, ("extends",), "`extends`", self._report
-            )
+            self._report.boundary.cross(shown(parent), node.place, ("extends",), self._report)
         self._files_read += 1
         if self._files_read > MAX_PARENTS:
             self._refuse(node, "extends-cycle", f"more than {MAX_PARENTS} files are extended")

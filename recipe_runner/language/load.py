@@ -86,7 +86,7 @@ class RecipeFile:
     def _read(self, path: Path, overrides: Sequence[str], variables: Sequence[str]) -> Parts | None:
         flags = parse_overrides(overrides, self._report)
         self._given = parse_variables(variables, self._report)
-        self._boundary.cross(shown(path), Place(shown(path), 1, 1), (), "the recipe", self._report)
+        self._boundary.cross(shown(path), Place(shown(path), 1, 1), (), self._report)
         source = read_recipe(path, self._report)
         if source is None:
             return None

@@ -43,7 +43,7 @@ def _check(node: Node, marker: type, path: Path, report: Report) -> None:
             _cross(node, path, report)
     elif marker is RunsPath:
         if not is_below(str(node.value), os.getcwd()):
-            _cross(node, path, report)
+            _cross(node, path, report, written=True)
     else:
         _check_local(node, path, report)
 
@@ -61,9 +61,9 @@ def _check_local(node: Node, path: Path, report: Report) -> None:
         _cross(node, path, report)
 
 
-def _cross(node: Node, path: Path, report: Report) -> None:
+def _cross(node: Node, path: Path, report: Report, *, written: bool = False) -> None:
     if report.boundary is not None:
-        report.boundary.cross(str(node.value), node.place, path, f"`{dotted(path)}`", report)
+        report.boundary.cross(str(node.value), node.place, path, report, written=written)
 
 
 def _texts(node: Node, path: Path) -> Iterator[tuple[Path, Node]]:
