@@ -24,6 +24,8 @@ _FOR_PARTS = {
     "chromadb": ("env.kind search", "pip install 'recipe-run[search]'"),
     "verifiers": ("env.kind verifiers", "pip install 'recipe-run[verifiers]'"),
     "trackio": ("logging.trackio", "pip install 'recipe-run[trackio]'"),
+    "optuna": ("sweep --halving", "pip install 'recipe-run[halving]'"),
+    "ray": ("sweep --executor ray", "pip install 'recipe-run[ray]'"),
 }
 
 

@@ -44,7 +44,8 @@ try:
     from verifiers.utils.async_utils import maybe_semaphore
 except ImportError as error:
     raise EnvironmentUnavailable(
-        f"env.kind: verifiers needs the verifiers library ({error}): pip install verifiers"
+        f"env.kind: verifiers needs the verifiers library ({error}): "
+        "pip install 'recipe-run[verifiers]'"
     ) from error
 
 State = dict[str, Any]

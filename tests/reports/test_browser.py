@@ -18,7 +18,7 @@ from recipe_runner.reports.server import make_server
 from recipe_runner.reports.sweep import Chosen
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.usage import Usage
-from tests.browser import until
+from tests.browser import REBOUND_HOST, until
 from tests.reports.conftest import MakeRun, metrics_row, rollout, write_lines
 
 EVIL = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
@@ -183,6 +183,65 @@ def test_what_a_model_writes_is_text_and_nothing_else(
     assert browser.execute_script("return document.scripts.length") == 3
 
 
+PAYLOADS = {
+    "script": "<script>window.hit = 1</script>",
+    "end of script": "</script><script>window.hit = 1</script>",
+    "comment": "<!--<script>window.hit = 1</script>-->",
+    "half a comment": "<!-- <script> ",
+    "image": "<img src=x onerror='window.hit = 1'>",
+    "svg": "<svg/onload=window.hit=1>",
+    "attribute": '" autofocus onfocus=window.hit=1 x="',
+    "address": "javascript:window.hit=1",
+    "markdown": "[x](javascript:window.hit=1)",
+    "json": '"}],"x":(window.hit=1)}//\\',
+    "line ends": "a\u2028window.hit=1\u2029b\x00c",
+    "style": "</style><style>*{display:none}</style>;}*{background:url(//evil.example)}",
+    "template": "{{ 7 * 7 }}${window.hit=1}{% raw %}",
+    "property": "constructor",
+    "prototype": "__proto__",
+}
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_nothing_that_a_run_holds_executes(
+    open_page: Callable[..., Any], make_run: MakeRun, payload: str
+) -> None:
+    text = PAYLOADS[payload]
+    pieces = [[text, "shown", 3, None], [text, "trained", 2, 0.5], [text, text, 2, None]]
+    turn = {"reward": 1.0, "metrics": {text: 1.0}, "logs": {text: text}}
+    episode = rollout(0, 0, 0, turns=[turn], sequences=[pieces], error=text, tags=[text])
+    row = metrics_row(0, 1.0, **{f"{text}/a": 2.0, "note": text})
+    runs = [make_run([row], [episode]) for _ in range(2)]
+    for number, run in enumerate(runs):
+        record = json.loads(run.manifest_file.read_text())
+        record |= {"name": text, "description": text, "tags": [text], "variant": text}
+        record |= {"state": "failed", "error": text, "host": text}
+        run.manifest_file.write_text(json.dumps(record))
+        plan = json.loads(run.plan_file.read_text())
+        plan["recipe"]["description"] = text
+        plan["recipe"]["tags"] = [text, str(number)]
+        plan["recipe"]["logging"]["wandb"] = {"project": text, "name": text, "tags": [text]}
+        plan["recipe"]["model"]["name"] = text
+        run.plan_file.write_text(json.dumps(plan))
+        (run.path / "recipe.yaml").write_text(text)
+        (run.path / "output.log").write_text(text)
+        write_lines(run.events_file, [{"time": "2026-01-01", "event": text, "error": text}])
+    browser = open_page(*runs)
+    until(browser, "return document.querySelector('.episode .text')")
+    browser.execute_script(
+        "document.querySelectorAll('details').forEach((e) => { e.open = true });"
+        "document.querySelectorAll('button, summary, a').forEach((e) => e.click())"
+    )
+    assert browser.execute_script("return window.hit") is None
+    assert browser.execute_script("return document.scripts.length") == 3
+    assert browser.execute_script("return document.querySelectorAll('style').length") == 1
+    assert browser.execute_script("return document.querySelectorAll('[onerror], img').length") == 0
+    shown = text.replace("\x00", "\ufffd")
+    found = browser.execute_script("return document.querySelector('.piece.trained').textContent")
+    assert found in (text, shown)
+    assert text in texts(browser, "h1")[0]
+
+
 def test_scripts_that_are_not_the_pages_own_do_not_run(
     browser: Any, make_run: MakeRun, tmp_path: Path
 ) -> None:
@@ -314,4 +373,28 @@ def test_a_served_page_follows_the_run_without_reloading(browser: Any, make_run:
         thread.join()
     until(browser, "return document.querySelector('.title .state.failed')")
     browser.get("about:blank")
+    browser.get_log("browser")
+
+
+def test_a_served_page_is_read_by_no_other_page(browser: Any, make_run: MakeRun) -> None:
+    read = """
+    const done = arguments[arguments.length - 1];
+    fetch(arguments[0]).then((answer) => answer.text()).then(done, (error) => done(error.name));
+    """
+    with make_server(lambda: Chosen([make_run([metrics_row(0, 0.5)])], []), rollouts=1) as server:
+        thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        own = f"http://127.0.0.1:{server.port}/"
+        browser.get("data:text/html,another origin")
+        assert browser.execute_async_script(read, f"{own}data.json") == "TypeError"
+        # A page whose name has come to resolve to this machine.
+        browser.get(f"http://{REBOUND_HOST}:{server.port}/")
+        assert texts(browser, "body") == ["not the address of this page\n"]
+        said = browser.execute_async_script(read, "/data.json")
+        assert said == "not the address of this page\n"
+        browser.get(own)
+        until(browser, "return document.documentElement.dataset.ready")
+        browser.get("about:blank")
+        server.shutdown()
+        thread.join()
     browser.get_log("browser")

@@ -28,7 +28,7 @@ try:
     )
 except ImportError as error:
     raise EnvironmentUnavailable(
-        f"text_arena needs TextArena ({error}): pip install textarena"
+        f"text_arena needs TextArena ({error}): pip install 'recipe-run[multiplayer]'"
     ) from error
 
 PLAYERS = 2

@@ -22,6 +22,6 @@ def builder(env: SearchEnv, rollouts: Rollouts) -> RLDatasetBuilder:
     except ImportError as error:
         raise EnvironmentUnavailable(
             f"env.kind: search needs Chroma and Google's client ({error}): "
-            "pip install chromadb google-genai"
+            "pip install 'recipe-run[search]'"
         ) from error
     return dataset.builder(env, rollouts)
