@@ -10,6 +10,9 @@ import sys
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command and exit with its code; the entry point of the installed script."""
+    from recipe_runner.cli.streams import prepare_streams
+
+    prepare_streams()
     from recipe_runner.cli.app import run_command
 
     sys.exit(run_command(sys.argv[1:] if argv is None else argv))

@@ -6,7 +6,8 @@ import difflib
 import importlib
 import os
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 import click
 
@@ -15,6 +16,7 @@ from recipe_runner.printable import printable_lines
 
 EXIT_WRONG_RECIPE = 1
 EXIT_INTERNAL = 3
+EXIT_REFUSED = 3
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141  # as a shell reports a process that SIGPIPE ended
 
@@ -144,20 +146,28 @@ def run_command(argv: list[str]) -> int:
         click.echo("interrupted", err=True)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # What is left in the buffer has no reader; Python would complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
         return EXIT_BROKEN_PIPE
     except Exception as error:
         if debug:
             _print_traceback(error)
-        return _report(error, argv)
+        with suppress(OSError):  # nor can it be said: standard error is full, too
+            return _report(error, argv)
+        _discard(sys.stderr)
+        return EXIT_INTERNAL
     return 0
+
+
+def _discard(stream: TextIO) -> None:
+    """Send what a stream could not get rid of nowhere; Python would complain about it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _print_traceback(error: BaseException) -> None:
     from recipe_runner.runs.redaction import redacted_traceback
 
-    click.echo(redacted_traceback(error), err=True, nl=False)
+    with suppress(OSError):
+        click.echo(redacted_traceback(error), err=True, nl=False)
 
 
 def _take_debug(argv: list[str]) -> tuple[bool, list[str]]:
@@ -179,6 +189,9 @@ def _report(error: Exception, argv: list[str]) -> int:
         for note in getattr(error, "__notes__", []):
             click.echo(printable_lines(note), err=True)
         return error.exit_code
+    if isinstance(error, OSError):
+        click.echo(f"error: {printable_lines(_refused(error))}", err=True)
+        return EXIT_REFUSED
     reason = f"{type(error).__name__}: {printable_lines(str(error))}"
     click.echo(f"internal error: {reason}", err=True)
     click.echo(
@@ -187,3 +200,14 @@ def _report(error: Exception, argv: list[str]) -> int:
         err=True,
     )
     return EXIT_INTERNAL
+
+
+def _refused(error: OSError) -> str:
+    from recipe_runner.refused import in_words
+
+    try:
+        sys.stdout.flush()
+    except OSError:  # again: this is the file that could not be written
+        _discard(sys.stdout)
+        return f"standard output cannot be written: {error.strerror}"
+    return in_words(error)

@@ -53,6 +53,9 @@ def read_text(path: str | Path, report: Report, *, blame: Place | None = None) -
 
 def _cannot_read(path: Path) -> tuple[str, str, str | None] | None:
     """Return code, message and hint where the path is not a file of a recipe's size."""
+    if not is_utf8(os.path.abspath(path)):
+        hint = "rename it, or the directory above it: what a run keeps on record is UTF-8"
+        return "encoding", "has a name that is not UTF-8", hint
     try:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -73,6 +76,15 @@ def _cannot_read(path: Path) -> tuple[str, str, str | None] | None:
             "keep data in files of its own and name them in the recipe",
         )
     return None
+
+
+def is_utf8(name: str) -> bool:
+    """Whether a name is text: Python has bytes that are none as halves of surrogate pairs."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _nearest_file(path: Path) -> str | None:
@@ -123,8 +135,9 @@ def find_recipes(paths: Sequence[str | Path]) -> list[Path]:
             report.add(Place(".", 1, 1), (), "missing-file", "a path is empty")
             problems.extend(report.diagnostics)
             continue
-        found.extend(_recipes_in(path, report) if path.is_dir() else [path])
-        if not path.is_dir() and not path.exists():
+        # Of os.path: Path's own raise where a directory above may not be looked into.
+        found.extend(_recipes_in(path, report) if os.path.isdir(path) else [path])
+        if not os.path.exists(path):
             code, message, hint = _cannot_read(path) or ("missing-file", "does not exist", None)
             report.add(Place(shown(path), 1, 1), (), code, f"{shown(path)} {message}", hint=hint)
         problems.extend(report.diagnostics)

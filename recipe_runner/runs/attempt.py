@@ -139,7 +139,7 @@ def recorded(plan: Plan, run: RunDirectory, from_step: int) -> Iterator[None]:
     except Exception as error:
         from recipe_runner.runs.failures import explain
 
-        explained = explain(error)
+        explained = explain(error, run.path)
         may_go_on = isinstance(explained, ServiceLost)
         with suppress(OSError):  # a full disk: the record stays at `running`, which nobody is
             record("interrupted" if may_go_on else "failed", str(explained))

@@ -21,7 +21,7 @@ def captured_output(path: Path) -> Iterator[TextIO]:
     sys.stderr.flush()
     saved = [os.dup(descriptor) for descriptor in (0, 1, 2)]
     terminal = os.fdopen(os.dup(saved[1]), "w", encoding="utf-8", buffering=1)
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(log, 1)

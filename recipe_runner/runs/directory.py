@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from recipe_runner.errors import RunFailed
+from recipe_runner.errors import RunFailed, UsageError
+from recipe_runner.language.files import is_utf8
 from recipe_runner.planning.plan import Plan
+from recipe_runner.refused import in_words
 from recipe_runner.runs.files import (
     append_json_line,
     remove_temporary_files,
@@ -103,20 +105,27 @@ class RunDirectory:
 
         Raises:
             RunFailed: if it cannot be written.
-            UsageError: if a link leads out of the directory of all runs.
+            UsageError: if a link leads out of the directory of all runs, or the working directory's
+                name cannot go on record.
         """
-        root = Path(plan.recipe.logging.dir)
-        require_within(root, root / plan.recipe.name)
+        here = Path.cwd()
+        if not is_utf8(str(here)):
+            raise UsageError(
+                f"the working directory {here} has a name that is not UTF-8, which the run's "
+                "record cannot hold; rename it, or give the command in another one"
+            )
+        directory = Path(plan.recipe.logging.dir)
+        require_within(directory, directory / plan.recipe.name)
         try:
-            run = cls(_new_directory(root / plan.recipe.name))
+            run = cls(_new_directory(directory / plan.recipe.name))
             git = keep_surroundings(run.path, plan)
             for name, stage in plan.stages.items():
                 run.stage(name)._make(stage, text_of(stage, files or {}), {}, git)
             run._make(plan, recipe_text, files or {}, git)
         except OSError as error:
             raise RunFailed(
-                f"the run's directory cannot be written: {error}; free the disk, or give another "
-                "place with --set logging.dir=PATH"
+                f"the run's directory cannot be written: {in_words(error, directory)}; or give "
+                "another place with --set logging.dir=PATH"
             ) from error
         return run
 

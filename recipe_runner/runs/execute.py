@@ -13,6 +13,7 @@ from recipe_runner.planning.changes import changes
 from recipe_runner.planning.marked import main_model
 from recipe_runner.planning.plan import Plan
 from recipe_runner.planning.resolve import fingerprints
+from recipe_runner.refused import in_words
 from recipe_runner.runs.attempt import Announce, Outcome
 from recipe_runner.runs.budget import limits_in_usd
 from recipe_runner.runs.directory import STAGES, RunDirectory
@@ -59,7 +60,7 @@ def start(plan: Plan, run: RunDirectory, *, announce: Announce) -> Outcome:
     Raises:
         RunnerError: what stopped the run.
     """
-    with _written(), run.lock():
+    with _written(run), run.lock():
         return _run(plan, run, resumed=False, announce=announce)
 
 
@@ -97,7 +98,7 @@ def _go_on(
     files: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Resume a run under a plan that may differ from its own in what may change."""
-    with _written(), run.lock():
+    with _written(run), run.lock():
         manifest = run.read_manifest()
         last = manifest.attempts[-1] if manifest.attempts else None
         if last is not None and last.state == "running" and last.host != platform.node():
@@ -122,7 +123,7 @@ def _run(plan: Plan, run: RunDirectory, *, resumed: bool, announce: Announce) ->
 
 
 @contextlib.contextmanager
-def _written() -> Iterator[None]:
+def _written(run: RunDirectory) -> Iterator[None]:
     """Say in words what keeps the files of a run from being written."""
     try:
         yield
@@ -130,8 +131,8 @@ def _written() -> Iterator[None]:
         if isinstance(error, BrokenPipeError):  # whoever read the output has gone away
             raise
         raise RunFailed(
-            f"{error}; free the disk or fix the path, then give the same command again: the run "
-            "goes on where its files end"
+            f"{in_words(error, run.path)}, then give the same command again: the run goes on where "
+            "its files end"
         ) from error
 
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from recipe_runner.errors import BackendError, RunFailed, RunnerError, ServiceLost
+from recipe_runner.refused import in_words
 from recipe_runner.runs.lost import what_may_pass
 from recipe_runner.runs.redaction import redacted
 from recipe_runner.user_code import PLACE_NOTE
 
+# What the SDK puts around the service's own words.
+_FAILED_REQUEST = re.compile(r"^Request failed: (.*) for self\.request_id=.*$")
 
-def explain(error: BaseException) -> RunnerError:
-    """Return the RunnerError that says what happened and what to do about it."""
+
+def explain(error: BaseException, place: Path | None = None) -> RunnerError:
+    """Return the RunnerError that says what happened and what to do about it.
+
+    Args:
+        place: where the loop writes, for an error that does not say which file it was.
+    """
     import tinker
     from tinker_cookbook.exceptions import TinkerCookbookError
 
@@ -46,7 +57,10 @@ def explain(error: BaseException) -> RunnerError:
             "local file: `env.dataset`, or `data: {kind: conversations, path: …}`"
         )
     if isinstance(error, OSError):
-        return RunFailed(f"{_words(error)}; free the disk or fix the path, then run again")
+        return RunFailed(
+            f"{in_words(error, place)}, then give the same command again: the run goes on where "
+            "its files end"
+        )
     return RunFailed(
         f"the training loop stopped: {type(error).__name__}: {_words(error)}{_place(error)}"
     )
@@ -67,4 +81,5 @@ def _place(error: BaseException) -> str:
 
 def _words(error: BaseException) -> str:
     """Return an error's message in one line, without the key should it ever be in there."""
-    return redacted(" ".join(str(error).split()) or type(error).__name__)[0]
+    text = " ".join(str(error).split()) or type(error).__name__
+    return redacted(_FAILED_REQUEST.sub(r"\1", text))[0]

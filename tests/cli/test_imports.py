@@ -39,6 +39,7 @@ RANKS = {
     "printable": 0,
     "quoting": 0,
     "isolation": 0,
+    "refused": 0,
     "user_code": 1,
     "jsonl": 1,
     "language": 1,

@@ -27,7 +27,7 @@ def status_error(kind: type[tinker.APIStatusError], status: int) -> tinker.APISt
         (LaunchError("torch is missing"), 4, "did not start"),
         (EnvironmentUnavailable("gem-llm is not installed"), 3, "gem-llm"),
         (ConnectionError("Couldn't reach the Hub"), 3, "env.dataset"),
-        (OSError(28, "No space left on device"), 3, "free the disk"),
+        (OSError(28, "No space left on device"), 3, "make room, then give the same command again"),
         (ZeroDivisionError("division by zero"), 3, "ZeroDivisionError"),
         (Interrupted("stop"), 130, "stop"),
         (ExceptionGroup("tasks", [ExceptionGroup("more", [LaunchError("x")])]), 4, "x"),

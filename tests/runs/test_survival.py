@@ -127,7 +127,7 @@ def test_a_disk_without_room_leaves_a_run_that_goes_on(plan: Plan, tmp_path: Pat
             append_json_line(run.events_file, {"event": "x" * 100})
         with pytest.raises(OSError, match=r"large|space"):
             run.write_plan(plan)
-        with pytest.raises(RunFailed, match="free the disk"):
+        with pytest.raises(RunFailed, match="larger than allowed"):
             RunDirectory.create(plan, "recipe")
 
     assert in_child(without_room) == 0

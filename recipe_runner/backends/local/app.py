@@ -26,6 +26,7 @@ from recipe_runner.backends.local.errors import EngineError
 from recipe_runner.backends.local.futures import Payload
 from recipe_runner.backends.local.http_errors import ApiError, BadRequest
 from recipe_runner.backends.local.rest import rest_routes
+from recipe_runner.refused import in_words
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -62,6 +63,7 @@ def build_app(service: Service, api_key: str | None) -> Starlette:
             ApiError: _refuse,
             EngineError: _refuse,
             HTTPException: _no_endpoint,
+            OSError: _refused,
             Exception: _fault,
         },
     )
@@ -260,6 +262,12 @@ def _parse(parser: type[Parsed], body: bytes) -> Parsed:
 async def _refuse(request: Request, error: Exception) -> Response:
     status = error.status if isinstance(error, ApiError) else 400
     return JSONResponse({"detail": str(error)}, status_code=status)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """Answer for a disk that is full or read-only: with a status that the SDK does not retry."""
+    assert isinstance(error, OSError)
+    return JSONResponse({"detail": in_words(error)}, status_code=400)
 
 
 async def _no_endpoint(request: Request, error: Exception) -> Response:

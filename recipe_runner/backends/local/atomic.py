@@ -13,10 +13,17 @@ logger = logging.getLogger(__name__)
 
 
 def write_synced(file: Path, data: bytes) -> None:
-    with file.open("xb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
+    """Write a new file, whole or not at all; an error of the write names it."""
+    try:
+        with file.open("xb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        # On a full disk, what was written of it is the first thing to go.
+        if not isinstance(error, FileExistsError):
+            file.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(file)) from error
 
 
 def _sync_directory(directory: Path) -> None:

@@ -14,6 +14,7 @@ from recipe_runner.backends.local.errors import EngineError
 from recipe_runner.backends.local.futures import FutureStore, Payload
 from recipe_runner.backends.local.http_errors import ApiError
 from recipe_runner.backends.local.sessions import Registry
+from recipe_runner.refused import in_words
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,9 @@ class Jobs:
             payload = await work()
         except (EngineError, ApiError) as error:
             payload = json_payload({"error": str(error), "category": "user"})
+        except OSError as error:
+            logger.exception("request %s failed", request_id)
+            payload = json_payload({"error": _cannot_write(error), "category": "user"})
         except asyncio.CancelledError:
             payload = json_payload(
                 {"error": "the model or its session was closed", "category": "user"}
@@ -85,3 +89,11 @@ class Jobs:
                 {"error": f"fault in the local backend: {text}", "category": "server"}
             )
         self._futures.resolve(request_id, payload)
+
+
+def _cannot_write(error: OSError) -> str:
+    """Say what keeps a checkpoint from disk; to try again at once, as for a fault, is no use."""
+    return (
+        f"the local backend has no place for its checkpoints: {in_words(error)}, then give the "
+        "same command again"
+    )

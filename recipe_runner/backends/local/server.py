@@ -29,6 +29,7 @@ from recipe_runner.backends.local.forked import Settings
 from recipe_runner.backends.local.launch import KEY_VARIABLE
 from recipe_runner.backends.local.service import Service
 from recipe_runner.backends.local.store import Store
+from recipe_runner.refused import in_words
 
 if TYPE_CHECKING:
     from recipe_runner.backends.local.engine import Engine
@@ -95,7 +96,10 @@ def main(settings: Settings, api_key: str | None, *, log_level: str = "info") ->
     _die_with_parent()
     try:
         serve(**vars(settings), api_key=api_key)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        print(f"error: {in_words(error)}", file=sys.stderr)
+        return 1
+    except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -131,7 +131,11 @@ class Store:
             expires=None if ttl_seconds is None else now + ttl_seconds,
             user_metadata=user_metadata,
         )
-        self._commit(checkpoint, overwrite=overwrite)
+        try:
+            self._commit(checkpoint, overwrite=overwrite)
+        except OSError:  # no room for the record: nothing names its tensors
+            file.unlink(missing_ok=True)
+            raise
         return checkpoint
 
     def _commit(self, checkpoint: Checkpoint, *, overwrite: bool) -> None:
