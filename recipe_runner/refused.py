@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import pwd
+import stat
 import tempfile
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def in_words(error: OSError, place: Path | None = None) -> str:
     if path is None:
         return error.strerror or str(error)
     if error.errno == errno.EROFS:
-        return f"{path} is on a read-only file system; give another place"
+        return f"{path} is on a read-only file system"
     if error.errno in (errno.EACCES, errno.EPERM):
         return _denied(path)
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
@@ -93,13 +94,14 @@ def _free_bytes(directory: Path) -> int:
 
 
 def _denied(path: Path) -> str:
-    there = _existing(path)
+    there, denied = _existing(path), f"{path}: permission denied to {_user(os.geteuid())}"
     try:
-        owner = _user(there.stat().st_uid)
+        status = there.stat()
     except OSError:
-        return f"{path}: permission denied to {_user(os.geteuid())}"
-    which = "it" if there == path else str(there)
-    return f"{path}: permission denied to {_user(os.geteuid())}; {which} belongs to {owner}"
+        return denied
+    which = "it" if there == path else str(there.resolve())
+    mode = stat.filemode(status.st_mode)
+    return f"{denied}; {which} belongs to {_user(status.st_uid)} ({mode})"
 
 
 def _user(uid: int) -> str:
@@ -112,7 +114,7 @@ def _user(uid: int) -> str:
 def _in_the_way(path: Path, error: OSError) -> str:
     for each in (path, *path.parents):
         if each.is_file():
-            return f"{each} is a file, where a directory is needed; move it, or give another place"
+            return f"{each} is a file, where a directory is needed; move it away"
     return f"{path}: {error.strerror}"
 
 

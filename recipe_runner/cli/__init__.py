@@ -13,6 +13,10 @@ def main(argv: list[str] | None = None) -> None:
     from recipe_runner.cli.streams import prepare_streams
 
     prepare_streams()
-    from recipe_runner.cli.app import run_command
+    try:
+        from recipe_runner.cli.app import run_command
+    except ImportError as error:  # click, which would say it better
+        from recipe_runner.versions import blamed_on_versions
 
+        sys.exit(f"error: {error}. {blamed_on_versions(error) or 'Install recipe-run again'}")
     sys.exit(run_command(sys.argv[1:] if argv is None else argv))

@@ -192,7 +192,13 @@ def _report(error: Exception, argv: list[str]) -> int:
     if isinstance(error, OSError):
         click.echo(f"error: {printable_lines(_refused(error))}", err=True)
         return EXIT_REFUSED
+    from recipe_runner.versions import blamed_on_versions
+
     reason = f"{type(error).__name__}: {printable_lines(str(error))}"
+    versions = blamed_on_versions(error)
+    if versions is not None:
+        click.echo(f"error: {reason}\n{versions}", err=True)
+        return EXIT_REFUSED
     click.echo(f"internal error: {reason}", err=True)
     click.echo(
         "This is a fault of recipe-run: please report it with the recipe and what "
@@ -205,9 +211,16 @@ def _report(error: Exception, argv: list[str]) -> int:
 def _refused(error: OSError) -> str:
     from recipe_runner.refused import in_words
 
-    try:
-        sys.stdout.flush()
-    except OSError:  # again: this is the file that could not be written
+    if _was_printing(error):
         _discard(sys.stdout)
         return f"standard output cannot be written: {error.strerror}"
     return in_words(error)
+
+
+def _was_printing(error: OSError) -> bool:
+    """Whether the write that failed, which names no file, was one to standard output."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    module = frame.tb_frame.f_globals.get("__name__") if frame is not None else None
+    return error.filename is None and module in ("click.utils", __name__)

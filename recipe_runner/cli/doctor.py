@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import sys
 from collections.abc import Iterator
@@ -11,12 +10,13 @@ from typing import Literal
 
 import click
 
+from recipe_runner.versions import TESTED, installed_version, untested
+
 TESTED_PYTHON = (3, 11)
 
 Status = Literal["ok", "missing", "optional"]
 
-# Distribution -> what does not work without it, and how to get it.
-_NEEDED = ("tinker", "tinker-cookbook", "torch", "transformers", "datasets")
+# Distribution -> what does not work without it, and how to get it; not all need these.
 _FOR_PARTS = {
     "gem-llm": ("env.kind gem and method reinforce", "Python 3.12.0 or earlier, then reinstall"),
     "inspect-ai": ("evaluators of kind inspect", "pip install 'recipe-run[eval]'"),
@@ -71,20 +71,23 @@ def _python() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    for name in _NEEDED:
-        version = _version(name)
-        if version is None:
-            yield Finding(name, "missing", "not installed", "pip install recipe-run")
-        else:
-            yield Finding(name, "ok", version)
+    for name in TESTED:
+        found = untested(name)
+        if found is None:
+            yield Finding(name, "ok", str(installed_version(name)))
+        elif found.installed is not None:
+            detail = f"{found.installed}; the tests run with {found.tested}"
+            yield Finding(name, "optional", detail, found.remedy)
+        elif name not in _FOR_PARTS:
+            yield Finding(name, "missing", "not installed", found.remedy)
 
 
 def _parts() -> Iterator[Finding]:
     for name, (part, step) in _FOR_PARTS.items():
-        version = _version(name)
+        version = installed_version(name)
         if version is None:
             yield Finding(name, "optional", f"not installed; {part} needs it", step)
-        else:
+        elif name not in TESTED:
             yield Finding(name, "ok", version)
 
 
@@ -133,13 +136,6 @@ def _reach() -> Iterator[Finding]:
             "not reachable; its data sets are not available",
             "check the network, or give local files",
         )
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _has_netrc(host: str) -> bool:

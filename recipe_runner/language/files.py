@@ -53,9 +53,10 @@ def read_text(path: str | Path, report: Report, *, blame: Place | None = None) -
 
 def _cannot_read(path: Path) -> tuple[str, str, str | None] | None:
     """Return code, message and hint where the path is not a file of a recipe's size."""
-    if not is_utf8(os.path.abspath(path)):
-        hint = "rename it, or the directory above it: what a run keeps on record is UTF-8"
-        return "encoding", "has a name that is not UTF-8", hint
+    absolute = os.path.abspath(path)
+    if not is_utf8(absolute):
+        hint = "rename the file or the directory: what a run keeps on record is UTF-8"
+        return "encoding", f"is at a path that is not UTF-8: {absolute}", hint
     try:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from recipe_runner.errors import RunFailed, UsageError
+from recipe_runner.refused import in_words
 from recipe_runner.reports.page import MARK
 from recipe_runner.runs.files import replace_atomically
 
@@ -39,7 +40,7 @@ def write(page: str, path: Path) -> None:
     try:
         replace_atomically(path, page)
     except OSError as error:
-        raise RunFailed(f"{path} cannot be written: {error}; give another -o FILE") from error
+        raise RunFailed(f"{in_words(error, path)}; or give another -o FILE") from error
 
 
 def _is_report(path: Path) -> bool:

@@ -22,6 +22,7 @@ from recipe_runner.runs.resume import Position, align, keeps_all
 from recipe_runner.runs.summarize import summary_of
 from recipe_runner.runs.training import train
 from recipe_runner.user_code import shadowed, shadowed_message
+from recipe_runner.versions import other_versions
 
 Announce = Callable[[str], None]
 
@@ -115,6 +116,7 @@ def recorded(plan: Plan, run: RunDirectory, from_step: int) -> Iterator[None]:
         this.ended = None if state == "running" else now()
         manifest.attempts = [*earlier, this]
         manifest.versions = package_versions()
+        manifest.untested = [str(each) for each in other_versions()]
         if state != "running":
             manifest.summary = summary_of(run, manifest, plan.recipe.method)
             manifest.hub = hub_revisions(plan.recipes)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from recipe_runner.errors import RunFailed, UsageError
@@ -26,6 +26,10 @@ from recipe_runner.runs.record import keep_files, keep_surroundings, text_of
 
 # Where a pipeline's run keeps those of its stages.
 STAGES = "stages"
+
+# Of an id, YYYYMMDD-HHMMSS; what follows counts parts of the second, of which a tick is one or two.
+_TO_THE_SECOND = 15
+_TICK = timedelta(microseconds=17)
 
 
 @dataclass(frozen=True)
@@ -206,11 +210,23 @@ class RunDirectory:
 
 
 def _new_directory(parent: Path) -> Path:
-    """Make a directory that is named after the time, to 15 µs, so that names sort by it."""
+    """Make a directory that is named after the time, to 15 µs, so that names sort by it.
+
+    Where the clock was set back, it is named after the newest that is there: a new run is the last.
+    """
     parent.mkdir(parents=True, exist_ok=True)
     while True:
-        now = datetime.now(UTC)
-        path = parent / f"{now:%Y%m%d-%H%M%S}-{now.microsecond * 0x10000 // 1_000_000:04x}"
+        time = max([datetime.now(UTC), *(each + _TICK for each in _times(parent))])
+        path = parent / f"{time:%Y%m%d-%H%M%S}-{time.microsecond * 0x10000 // 1_000_000:04x}"
         with contextlib.suppress(FileExistsError):
             path.mkdir()
             return path
+
+
+def _times(parent: Path) -> Iterator[datetime]:
+    """Yield the times that the directories of runs are named after."""
+    for name in os.listdir(parent):
+        with contextlib.suppress(ValueError):  # of something else
+            second, part = name[:_TO_THE_SECOND], name[_TO_THE_SECOND + 1 :]
+            whole = datetime.strptime(f"{second}+0000", "%Y%m%d-%H%M%S%z")
+            yield whole + timedelta(microseconds=int(part, 16) * 1_000_000 // 0x10000)

@@ -21,6 +21,7 @@ from recipe_runner.runs.existing import OnExisting, choose_run
 from recipe_runner.runs.links import require_own_files
 from recipe_runner.runs.pipeline import run_stages
 from recipe_runner.runs.survive import survive
+from recipe_runner.versions import other_versions
 from schemas.backend import backend_kind
 
 __all__ = ["OnExisting", "execute", "resume", "start"]
@@ -118,6 +119,8 @@ def _go_on(
 
 
 def _run(plan: Plan, run: RunDirectory, *, resumed: bool, announce: Announce) -> Outcome:
+    for each in other_versions():
+        announce(f"note: {each}; if something breaks: {each.remedy}")
     run_it = run_stages if plan.stages else survive
     return run_it(plan, run, resumed=resumed, announce=announce)
 

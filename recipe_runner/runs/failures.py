@@ -10,6 +10,7 @@ from recipe_runner.refused import in_words
 from recipe_runner.runs.lost import what_may_pass
 from recipe_runner.runs.redaction import redacted
 from recipe_runner.user_code import PLACE_NOTE
+from recipe_runner.versions import blamed_on_versions
 
 # What the SDK puts around the service's own words.
 _FAILED_REQUEST = re.compile(r"^Request failed: (.*) for self\.request_id=.*$")
@@ -61,8 +62,10 @@ def explain(error: BaseException, place: Path | None = None) -> RunnerError:
             f"{in_words(error, place)}, then give the same command again: the run goes on where "
             "its files end"
         )
+    versions = blamed_on_versions(error)
     return RunFailed(
         f"the training loop stopped: {type(error).__name__}: {_words(error)}{_place(error)}"
+        + (f". {versions}" if versions else "")
     )
 
 

@@ -53,6 +53,7 @@ class Manifest(BaseModel):
     """The record of a run.
 
     Attributes:
+        untested: packages in other versions than the tests of recipe-run have them.
         working_directory: where it was started; relative paths of the plan hold from there.
         code: SHA-256 of the user's modules that the recipe names, by path.
         hub: commit of what the recipe names on the Hugging Face hub, as the cache had it.
@@ -81,6 +82,7 @@ class Manifest(BaseModel):
     method: str = ""
     model: str | None = None
     machine: str = ""
+    untested: list[str] = []
     working_directory: str = ""
     code: dict[str, str] = {}
     hub: dict[str, str] = {}

@@ -103,5 +103,6 @@ def _seconds_at_work(attempts: Attempts, metrics_file: Path) -> float:
 def _seconds(started: str, ended: str | None, metrics_file: Path) -> float:
     start = datetime.fromisoformat(started).timestamp()
     if ended is not None:
-        return datetime.fromisoformat(ended).timestamp() - start
+        # The clock may have been set back in between.
+        return max(0.0, datetime.fromisoformat(ended).timestamp() - start)
     return max(0.0, metrics_file.stat().st_mtime - start) if metrics_file.exists() else 0.0

@@ -50,9 +50,9 @@ def train(
     root = Path(plan.recipe.logging.dir)
     status = Status(budget=plan.recipe.budget)
     with ExitStack() as stack:
-        guard = stack.enter_context(guarded(plan, run, status))
         terminal = stack.enter_context(captured_output(run.output_file))
         stack.enter_context(quoting(Project.of(plan.source).contains))
+        guard = stack.enter_context(guarded(plan, run, status))
         # Before the display starts its thread: the local server is forked where that is safe.
         if connection is None:
             connection = stack.enter_context(connected(plan, run))

@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from recipe_runner.errors import RunFailed, UsageError
+from recipe_runner.refused import in_words
 from recipe_runner.runs.files import replace_atomically
 from recipe_runner.runs.links import require_own_files
 from recipe_runner.runs.lock import locked
@@ -101,7 +102,9 @@ class SweepDirectory:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunFailed(f"the sweep's directory cannot be written: {error}") from error
+            raise RunFailed(
+                f"the sweep's directory cannot be written: {in_words(error, self.path)}"
+            ) from error
         with ExitStack() as stack:
             try:
                 stack.enter_context(locked(self.path / ".lock"))

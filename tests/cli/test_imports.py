@@ -41,6 +41,7 @@ RANKS = {
     "isolation": 0,
     "refused": 0,
     "user_code": 1,
+    "versions": 1,
     "jsonl": 1,
     "language": 1,
     "catalog": 1,

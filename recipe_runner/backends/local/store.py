@@ -23,7 +23,7 @@ import tarfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -56,12 +56,21 @@ logger = logging.getLogger(__name__)
 ORPHAN_AGE_S = 3600.0
 
 
+def steady_clock() -> Callable[[], float]:
+    """Return the time as it passes from now on, whatever the machine's clock is set to meanwhile.
+
+    A clock that jumps ahead by a week would end the lives of all checkpoints at once.
+    """
+    offset = time.time() - time.monotonic()
+    return lambda: offset + time.monotonic()
+
+
 @dataclass
 class Store:
     """The checkpoints under one directory; every method may be called from any thread."""
 
     root: Path
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float] = field(default_factory=steady_clock)
 
     def __post_init__(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
