@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recipe_runner.printable import printable
+from recipe_runner.printable import printable, printable_lines
 
 if TYPE_CHECKING:
     from recipe_runner.language import Diagnostic
@@ -53,7 +53,7 @@ def as_json(diagnostics: Iterable[Diagnostic]) -> str:
 def as_github(diagnostic: Diagnostic) -> str:
     """Return a workflow command, which GitHub shows beside the line."""
     d = diagnostic
-    message = printable(d.message)
+    message = printable_lines(d.message)
     if d.hint is not None:
         message += f"\n{printable(d.hint)}"
     place = f"file={_property(printable(d.file))},line={d.line},col={d.column}"

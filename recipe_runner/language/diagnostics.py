@@ -93,7 +93,15 @@ class Report:
         found = Diagnostic(
             place.file, place.line, place.column, dotted(path), code, severity, message, hint
         )
-        self.diagnostics.append(self.boundary.discreet(found) if self.boundary else found)
+        self.diagnostics.append(self._discreet(found))
+
+    def include(self, other: Report) -> None:
+        """Take over what was found in a file that several recipes share."""
+        self.diagnostics += map(self._discreet, other.diagnostics)
+        self.incomplete |= other.incomplete
+
+    def _discreet(self, found: Diagnostic) -> Diagnostic:
+        return self.boundary.discreet(found) if self.boundary else found
 
     def copy(self) -> Report:
         """Return a report that goes on from here, for one of several ways to read a file."""

@@ -43,8 +43,7 @@ def _parse_file(text: str, file: str, report: Report) -> Node | None:
 def _parse_shared(text: str, file: str, report: Report) -> Node | None:
     """Read a file that other recipes may extend too; the tree is the caller's own."""
     parsed = _parsed(text, file)
-    report.diagnostics += parsed.report.diagnostics
-    report.incomplete |= parsed.report.incomplete
+    report.include(parsed.report)
     return None if parsed.tree is None else copied(parsed.tree)
 
 
