@@ -1,10 +1,10 @@
 """The local backend's engine alone: sampling and a training step, held against torch's own ways.
 
-    OMP_WAIT_POLICY=passive python benchmarks/engine.py [--repeat 5] [--threads 1]
+    OMP_WAIT_POLICY=passive python benchmarks/engine.py [--repeat 5] [--models shipped wide]
 
 Sampling is compared with transformers' `generate`, a training step with a plain loop in torch
-(`plain_loop.py`), and both with their bare matrix products (`products.py`), on the same model and
-batch, in turns in one process. Two models: the shipped one, and a wider one of random weights,
+(`plain_loop.py`), and both with their bare matrix products (`bare_products.py`), on the same model
+and batch, in turns in one process. Two models: the shipped one, and a wider one of random weights,
 where products weigh more. One thread, as the server has it by default; everything warm. No server
 and no HTTP: `local_backend.py` has those.
 """
@@ -23,7 +23,7 @@ import rows
 import timing
 import torch
 from plain_loop import PlainLoop
-from products import Products
+from bare_products import Products
 from torch import Tensor
 from transformers import AutoModelForCausalLM, Qwen3Config
 from transformers.utils import logging
@@ -46,6 +46,8 @@ WIDE = Qwen3Config(
     tie_word_embeddings=False,
     eos_token_id=1,
 )
+# Sequences of a training step: few of the wide model's, so that a round takes seconds.
+SEQUENCES = {"shipped": 32, "wide": 8}
 WITHIN = 1.1
 
 
@@ -72,6 +74,7 @@ class Subject:
 def main() -> None:
     parser = rows.arguments(__doc__)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--models", nargs="+", choices=SEQUENCES, default=list(SEQUENCES))
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     torch.manual_seed(0)
@@ -79,8 +82,9 @@ def main() -> None:
     found = []
     with tempfile.TemporaryDirectory() as directory:
         write_wide(Path(directory))
-        for path, sequences in ((SHIPPED_DIR, 32), (Path(directory), 8)):
-            with served(path, sequences, given.threads, given.repeat) as subject:
+        for name in given.models:
+            path = SHIPPED_DIR if name == "shipped" else Path(directory)
+            with served(path, SEQUENCES[name], given.threads, given.repeat) as subject:
                 model = subject.load()
                 found += [sampling(subject, model, batch) for batch in BATCHES]
                 found.append(training(subject))
@@ -189,14 +193,19 @@ def small_things(subject: Subject) -> None:
         engine.sample("fresh", SampleRequest([5, 6, 7], 1, 1, stop=[])).result()
         engine.drop_sampler("fresh").result()
 
-    step = lambda: engine.optim_step("model", Adam(1e-4)).result()  # noqa: E731
-    for name, work in (("optim_step", step), ("snapshot, merge and one token", first_token)):
+    def optim_step() -> None:
+        engine.optim_step("model", Adam(1e-4)).result()
+
+    for name, work in (
+        ("optim_step", optim_step),
+        ("snapshot, merge and one token", first_token),
+    ):
         (seconds,) = medians([work], subject.repeat)
         print(f"{name}, {subject.name}: {seconds * 1e3:.1f} ms", flush=True)
 
 
 def medians(works: list, repeat: int) -> list[float]:
-    return [statistics.median(seconds) for seconds in timing.in_turns(works, repeat)]
+    return [statistics.median(seconds) for seconds in timing.in_turns(works, repeat, warm_up=1)]
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def _measure(client: tinker.TrainingClient) -> None:
     sampler = client.save_weights_and_get_sampling_client().result()
     batch = NUM_GROUPS * GROUP_SIZE
     for _ in range(2):
-        _rl_step(client)
+        rl_step(client)
     _report("optim_step round trip", _median(lambda: _optim_step(client), 50), "ms")
     _report("1-token sample", _median(lambda: _sample(sampler, 1, 1), 20), "ms")
     _report(
@@ -74,16 +74,16 @@ def _measure(client: tinker.TrainingClient) -> None:
     _report(f"{batch} samples of {NUM_TOKENS} tokens", seconds, "ms")
     print(f"{'decode at batch ' + str(batch):40s} {batch * NUM_TOKENS / seconds:10.0f} tokens/s")
     shape = f"{NUM_GROUPS} x {GROUP_SIZE} x {NUM_TOKENS}"
-    _report(f"RL step of {shape} tokens", _median(lambda: _rl_step(client), 10), "ms")
+    _report(f"RL step of {shape} tokens", _median(lambda: rl_step(client), 10), "ms")
 
 
 def _measure_memory(client: tinker.TrainingClient, server: RunningServer, steps: int) -> None:
     for _ in range(30):
-        _rl_step(client)
-    before = _resident_mib(server.pid)
+        rl_step(client)
+    before = resident_mib(server.pid)
     for _ in range(steps):
-        _rl_step(client)
-    after = _resident_mib(server.pid)
+        rl_step(client)
+    after = resident_mib(server.pid)
     print(f"{'memory over ' + str(steps) + ' RL steps':40s} {before:.0f} -> {after:.0f} MiB")
 
 
@@ -96,11 +96,11 @@ def _sample(sampler: tinker.SamplingClient, num_samples: int, num_tokens: int) -
     sampler.sample(ModelInput.from_ints(PROMPT), num_samples, params).result()
 
 
-def _rl_step(client: tinker.TrainingClient) -> None:
+def rl_step(client: tinker.TrainingClient, num_groups: int = NUM_GROUPS) -> None:
     """Snapshot, one request a sample as the Cookbook sends them, one gradient step."""
     sampler = client.save_weights_and_get_sampling_client().result()
     params = SamplingParams(max_tokens=NUM_TOKENS, stop=[])
-    prompts = [[group + 20, *PROMPT[1:]] for group in range(NUM_GROUPS) for _ in range(GROUP_SIZE)]
+    prompts = [[group + 20, *PROMPT[1:]] for group in range(num_groups) for _ in range(GROUP_SIZE)]
     futures = [sampler.sample(ModelInput.from_ints(prompt), 1, params) for prompt in prompts]
     data = [
         _datum(prompt, future.result().sequences[0], 1.0 if index % 2 else -1.0)
@@ -131,7 +131,7 @@ def _median(work: Callable[[], None], rounds: int) -> float:
     return statistics.median(seconds)
 
 
-def _resident_mib(pid: int) -> float:
+def resident_mib(pid: int) -> float:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS"):
             return int(line.split()[1]) / 1024

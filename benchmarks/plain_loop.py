@@ -43,9 +43,7 @@ class PlainLoop:
             trained, lr=1e-4, betas=(0.9, 0.95), eps=1e-12, weight_decay=0, fused=True
         )
 
-    def step(
-        self, tokens: Tensor, targets: Tensor, logprobs: Tensor, advantages: Tensor
-    ) -> Tensor:
+    def step(self, tokens: Tensor, targets: Tensor, logprobs: Tensor, advantages: Tensor) -> Tensor:
         """Train on sequences [B, T]; return their log-probabilities."""
         logits = self.model(input_ids=tokens, use_cache=False).logits
         found = -F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")

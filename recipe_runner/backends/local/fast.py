@@ -2,7 +2,7 @@
 
 At a small batch the time of a step is the number of operations. So query, key and value
 projections are one matrix, gate and up projections another; the scales of the norms before them
-and of attention are multiplied into them; and weights are kept transposed, as products read them.
+and of attention are multiplied into them; and weights are laid out as products read them (`products`).
 Query and key dimensions are reordered so that the two that rotate together are neighbours: a
 rotation is then one multiplication of complex numbers, and attention, which only sees products of
 queries and keys, does not notice.
@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from recipe_runner.backends.local.fast_cache import FastCache, rounded_length
 from recipe_runner.backends.local.network import Network
+from recipe_runner.backends.local.products import Weight, laid_out
 
 _MODEL_TYPES = ("llama", "mistral", "qwen2", "qwen3")
 # Rotary embeddings of these kinds have frequencies that do not change with the sequence's length.
@@ -40,17 +41,11 @@ def fast_shape(network: Network) -> bool:
 
 @dataclass(frozen=True)
 class _Layer:
-    """Weights [in, out]."""
-
-    qkv: Tensor
-    qkv_bias: Tensor | None
+    qkv: Weight
     head_norm: Tensor | None  # [query and key heads, dim]: Qwen3 normalizes each head
-    out: Tensor
-    out_bias: Tensor | None
-    gate_up: Tensor
-    gate_up_bias: Tensor | None
-    down: Tensor
-    down_bias: Tensor | None
+    out: Weight
+    gate_up: Weight
+    down: Weight
 
 
 class FusedWeights:
@@ -69,7 +64,7 @@ class FusedWeights:
         self.layers = [self._layer(index) for index in range(config.num_hidden_layers)]
         self._embedding = self._weights["model.embed_tokens.weight"]
         self._norm = self._weights["model.norm.weight"]
-        self._head = self._weights["lm_head.weight"]
+        self._head = laid_out(self._weights["lm_head.weight"], copy=False)
         del self._weights
         rotary = network.model.base_model.rotary_emb
         self._frequencies = rotary.inv_freq.float()
@@ -127,11 +122,11 @@ class FusedWeights:
 
     def head(self, hidden: Tensor) -> Tensor:
         """Logits [..., V]."""
-        return F.linear(hidden, self._head)
+        return self._head.product(hidden)
 
     def _attention_inputs(self, layer: _Layer, x: Tensor, rotation: Tensor) -> Tensor:
         """Rotated queries and keys, then values: [..., heads, dim]."""
-        fused = _product(self._normed(x), layer.qkv, layer.qkv_bias)
+        fused = layer.qkv.product(self._normed(x))
         heads = fused.view(*x.shape[:-1], -1, self._head_dim)
         rotated = heads[..., : self._num_rotated, :]
         if layer.head_norm is not None:
@@ -141,9 +136,9 @@ class FusedWeights:
 
     def _finish(self, layer: _Layer, x: Tensor, attended: Tensor) -> None:
         """Add the outputs of attention and MLP to the states [N, H], in place."""
-        _add_product(x, attended, layer.out, layer.out_bias)
-        gate, up = _product(self._normed(x), layer.gate_up, layer.gate_up_bias).chunk(2, dim=-1)
-        _add_product(x, F.silu(gate).mul_(up), layer.down, layer.down_bias)
+        layer.out.add_product(x, attended)
+        gate, up = layer.gate_up.product(self._normed(x)).chunk(2, dim=-1)
+        layer.down.add_product(x, F.silu(gate).mul_(up))
 
     def _normed(self, x: Tensor) -> Tensor:
         return x * self._inverse_rms(x)
@@ -165,13 +160,16 @@ class FusedWeights:
     def _own_bytes(self, network: Network) -> int:
         """Bytes of the tensors that are not the network's own."""
         shared = {weight.data_ptr() for weight in network.parameters.values()}
-        layers = [value for layer in self.layers for value in vars(layer).values()]
-        tensors = [self._embedding, self._norm, self._head, *layers]
-        return sum(
+        norms = [self._embedding, self._norm, *(layer.head_norm for layer in self.layers)]
+        own = sum(
             tensor.numel() * tensor.element_size()
-            for tensor in tensors
+            for tensor in norms
             if tensor is not None and tensor.data_ptr() not in shared
         )
+        weights = [self._head]
+        for layer in self.layers:
+            weights += [layer.qkv, layer.out, layer.gate_up, layer.down]
+        return own + sum(weight.own_bytes(shared) for weight in weights)
 
     def _layer(self, index: int) -> _Layer:
         attention, mlp = f"model.layers.{index}.self_attn", f"model.layers.{index}.mlp"
@@ -181,20 +179,21 @@ class FusedWeights:
             return self._weights[f"model.layers.{index}.{name}.weight"]
 
         return _Layer(
-            qkv=_transposed(self._attention_weights(attention, "weight") * norm("input_layernorm")),
-            qkv_bias=self._attention_weights(attention, "bias") if has_bias else None,
+            qkv=laid_out(
+                self._attention_weights(attention, "weight") * norm("input_layernorm"),
+                self._attention_weights(attention, "bias") if has_bias else None,
+            ),
             head_norm=self._head_norm(attention),
-            out=_transposed(self._weights[f"{attention}.o_proj.weight"]),
-            out_bias=self._weights.get(f"{attention}.o_proj.bias"),
-            gate_up=_transposed(
-                self._mlp_weights(mlp, "weight") * norm("post_attention_layernorm")
+            out=self._linear(f"{attention}.o_proj"),
+            gate_up=laid_out(
+                self._mlp_weights(mlp, "weight") * norm("post_attention_layernorm"),
+                self._mlp_weights(mlp, "bias") if f"{mlp}.up_proj.bias" in self._weights else None,
             ),
-            gate_up_bias=(
-                self._mlp_weights(mlp, "bias") if f"{mlp}.up_proj.bias" in self._weights else None
-            ),
-            down=_transposed(self._weights[f"{mlp}.down_proj.weight"]),
-            down_bias=self._weights.get(f"{mlp}.down_proj.bias"),
+            down=self._linear(f"{mlp}.down_proj"),
         )
+
+    def _linear(self, name: str) -> Weight:
+        return laid_out(self._weights[f"{name}.weight"], self._weights.get(f"{name}.bias"))
 
     def _attention_weights(self, attention: str, kind: str) -> Tensor:
         q, k, v = (self._weights[f"{attention}.{name}_proj.{kind}"] for name in "qkv")
@@ -219,18 +218,3 @@ class FusedWeights:
         q_norm = (q_norm * self._head_dim**-0.5).expand(self._num_heads, -1)
         k_norm = k_norm.expand(self._num_kv_heads, -1)
         return torch.cat((q_norm, k_norm))
-
-
-def _transposed(weight: Tensor) -> Tensor:
-    return weight.t().contiguous()
-
-
-def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    product = x @ weight
-    return product if bias is None else product.add_(bias)
-
-
-def _add_product(total: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
-    total.addmm_(x, weight)
-    if bias is not None:
-        total.add_(bias)

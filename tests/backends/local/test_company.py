@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
+import pytest
 import torch
+from transformers import AutoModelForCausalLM, Qwen3Config
 
 from recipe_runner.backends.local.decoding import decoder_for
-from recipe_runner.backends.local.engine import Engine
+from recipe_runner.backends.local.models import SHIPPED_DIR, ModelSource
+from recipe_runner.backends.local.network import Network
 from recipe_runner.backends.local.sampling import _by_length
 
 STEPS = 40
 
 
-def test_logits_are_the_same_to_the_last_bit_alone_and_in_company() -> None:
-    _, network = Engine(seed=0, threads=1)._network("recipe-run/tiny")
+# Weights large enough for the layout of large ones.
+WIDE = Qwen3Config(
+    vocab_size=600, hidden_size=384, intermediate_size=1024, num_hidden_layers=2,
+    num_attention_heads=6, num_key_value_heads=3, head_dim=64, tie_word_embeddings=False,
+)  # fmt: skip
+
+
+@pytest.fixture(params=["shipped", "wide"])
+def network(request: pytest.FixtureRequest, tmp_path: Path) -> Network:
+    if request.param == "wide":
+        torch.manual_seed(0)
+        AutoModelForCausalLM.from_config(WIDE).save_pretrained(tmp_path)
+        return Network(ModelSource("x", "weights", tmp_path, tmp_path, ""))
+    return Network(ModelSource("x", "weights", SHIPPED_DIR, SHIPPED_DIR, ""))
+
+
+def test_logits_are_the_same_to_the_last_bit_alone_and_in_company(network: Network) -> None:
     draw = random.Random(0)
     prompts = [tuple(draw.choices(range(500), k=draw.randrange(5, 150))) for _ in range(12)]
     replies = [draw.choices(range(500), k=STEPS) for _ in prompts]

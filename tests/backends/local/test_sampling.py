@@ -21,6 +21,7 @@ from transformers import (
     Qwen3Config,
 )
 
+from recipe_runner.backends.local import products
 from recipe_runner.backends.local.api import SampleRequest, SampleResult
 from recipe_runner.backends.local.choosing import choose
 from recipe_runner.backends.local.decoding import (
@@ -103,6 +104,14 @@ def naive_logprobs(network: Network, tokens: list[int]) -> torch.Tensor:
     """Row i is the distribution after the first i + 1 tokens."""
     with torch.no_grad():
         return network.model(torch.tensor([tokens])).logits[0].log_softmax(-1)
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_decoding_over_packed_weights_equals_forward_passes(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "_PACKED_FROM", 1)
+    test_decoding_equals_forward_passes(name, tmp_path)
 
 
 @pytest.mark.parametrize("name", [*FAST, *CACHED, *RECOMPUTED])
