@@ -3,14 +3,17 @@
 Same shapes, type and threads as the engine's; every layer has weights, keys and values of its own,
 as it has them in a model. Results are written over each other. Neither norms nor rotations, neither
 softmax nor choosing, neither copies nor Python objects but one call a product. Query, key and value
-projections are one product, and so are gate and up: that is the fastest way to have them.
+projections are one product, and so are gate and up, and each product is the faster of torch's own
+and of oneDNN's: what is fastest is the limit, whoever uses it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
+import timing
 import torch
 from torch import Tensor
 from transformers import PreTrainedConfig
@@ -18,11 +21,26 @@ from transformers import PreTrainedConfig
 Product = Callable[[], object]
 
 
+class Matrix:
+    """A weight [in, out] in both layouts that torch has products for, made when they are asked."""
+
+    def __init__(self, plain: Tensor) -> None:
+        self.plain = plain
+
+    @cached_property
+    def packed(self) -> Tensor:
+        return torch.ops.mkldnn._reorder_linear_weight(self.plain.t().contiguous())
+
+    @cached_property
+    def turned(self) -> Matrix:
+        return Matrix(self.plain.t())
+
+
 @dataclass(frozen=True)
 class Linear:
     """Projections that read the same input, as one weight [in, sum of outs]."""
 
-    weight: Tensor
+    weight: Matrix
     outs: tuple[int, ...]
 
 
@@ -41,12 +59,13 @@ class Products:
             (mlp, (hidden,)),
         ]
         self._linear = [
-            Linear(torch.randn(inputs, sum(outs)), outs)
+            Linear(Matrix(torch.randn(inputs, sum(outs))), outs)
             for _ in range(self._num_layers)
             for inputs, outs in shapes
         ]
-        self._head = Linear(torch.randn(hidden, config.vocab_size), (config.vocab_size,))
+        self._head = Linear(Matrix(torch.randn(hidden, config.vocab_size)), (config.vocab_size,))
         self._scratch: dict[tuple[object, ...], Tensor] = {}
+        self._packed_is_faster: dict[tuple[int, int, int], bool] = {}
 
     def decoding(self, rows: int, prompt: int, new: int) -> Product:
         """A prefill of `rows` prompts, and the steps after it: one fewer than the new tokens."""
@@ -68,7 +87,7 @@ class Products:
         products = self._forward(rows, length, head_rows=tokens)
         for index, linear in enumerate((*self._linear, self._head)):
             if index:
-                products.append(self._product(tokens, linear.weight.t()))
+                products.append(self._product(tokens, linear.weight.turned))
             products += self._lora(tokens, linear, rank, input_gradient=index > 0)
         # Each of attention's two products has two factors that get a gradient.
         products += 2 * self._attention(rows, length, length, capacity=length)
@@ -77,7 +96,7 @@ class Products:
     def _lora(
         self, tokens: int, linear: Linear, rank: int, *, input_gradient: bool
     ) -> list[Product]:
-        inputs = linear.weight.shape[0]
+        inputs = linear.weight.plain.shape[0]
         products: list[Product] = []
         for out in linear.outs:
             shapes = [
@@ -100,28 +119,24 @@ class Products:
             self._product(head_rows, self._head.weight),
         ]
 
-    def _product(self, rows: int, weight: Tensor) -> Product:
+    def _product(self, rows: int, matrix: Matrix) -> Product:
         """The faster of torch's two ways: its own, and oneDNN over a weight laid out for it."""
-        inputs, outputs = weight.shape
+        inputs, outputs = matrix.plain.shape
         x, out = self._tensor("x", rows, inputs), self._tensor("out", rows, outputs)
         linear = torch.ops.mkldnn._linear_pointwise.default
-        key = (rows, inputs, outputs)
 
         def plain() -> object:
-            return torch.mm(x, weight, out=out)
+            return torch.mm(x, matrix.plain, out=out)
 
         def packed() -> object:
-            return linear(x, self._packed[id(weight)], None, "none", [], "")
+            return linear(x, matrix.packed, None, "none", [], "")
 
-        if id(weight) not in self._packed:
-            turned = weight.t().contiguous()
-            self._packed[id(weight)] = torch.ops.mkldnn._reorder_linear_weight(turned)
-            self._kept.append(weight)
-        if key not in self._faster:
+        shape = (rows, inputs, outputs)
+        if shape not in self._packed_is_faster:
             with torch.inference_mode():
                 seconds = [min(each) for each in timing.in_turns([plain, packed], 9)]
-            self._faster[key] = "packed" if seconds[1] < seconds[0] else "plain"
-        return packed if self._faster[key] == "packed" else plain
+            self._packed_is_faster[shape] = seconds[1] < seconds[0]
+        return packed if self._packed_is_faster[shape] else plain
 
     def _small_product(self, rows: int, inner: int, columns: int) -> Product:
         x, y = self._tensor("x", rows, inner), self._tensor("y", inner, columns)

@@ -22,8 +22,8 @@ from pathlib import Path
 import rows
 import timing
 import torch
-from plain_loop import PlainLoop
 from bare_products import Products
+from plain_loop import PlainLoop
 from torch import Tensor
 from transformers import AutoModelForCausalLM, Qwen3Config
 from transformers.utils import logging

@@ -2,7 +2,9 @@
 
     python benchmarks/local_backend.py [--model-path DIR] [--threads N] [--rl-steps 300]
 
-Without --model-path the shipped model is served. Each figure is the median of several rounds.
+Without --model-path the shipped model is served. Each figure is the median of several rounds. A
+training step, as a client has it, is held against a plain loop in torch in this process
+(`plain_loop.py`) on the same model and batch, in turns, both warm and on that many threads.
 """
 
 from __future__ import annotations
@@ -21,18 +23,27 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("TINKER_TELEMETRY", "0")
 
 import numpy as np
+import rows
+import timing
 import tinker
+import torch
+from plain_loop import PlainLoop
 from tinker import AdamParams, Datum, ModelInput, SamplingParams, ServiceClient
+from transformers import AutoModelForCausalLM
 
 from recipe_runner.backends.local.launch import RunningServer, launch
+from recipe_runner.backends.local.models import SHIPPED_DIR
 
 NUM_GROUPS, GROUP_SIZE, NUM_TOKENS = 8, 4, 32
 PROMPT = list(range(20, 52))
+RANK, SEQUENCES, TRAINED_TOKENS, WITHIN = 32, 32, 60, 1.1
 
 
 def main(argv: list[str] | None = None) -> int:
     options = _options(argv)
     warnings.simplefilter("ignore")
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as directory:
         start = time.perf_counter()
         with launch(
@@ -43,17 +54,19 @@ def main(argv: list[str] | None = None) -> int:
         ) as server:
             _report("start until it answers", time.perf_counter() - start, "s")
             service = ServiceClient(base_url=server.url, api_key=server.api_key)
-            client = service.create_lora_training_client("benchmark/model", rank=32).result()
+            client = service.create_lora_training_client("benchmark/model", rank=RANK).result()
             _report("start until a model is there", time.perf_counter() - start, "s")
             _measure(client)
+            found = training(client, options.model_path or SHIPPED_DIR, options.repeat)
             if options.rl_steps:
                 _measure_memory(client, server, options.rl_steps)
             service.close("success").result()
+    rows.show([found], options.rows)
     return 0
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = rows.arguments(__doc__)
     parser.add_argument("--model-path", type=Path)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rl-steps", type=int, default=0, help="steps to watch memory over")
@@ -75,6 +88,44 @@ def _measure(client: tinker.TrainingClient) -> None:
     print(f"{'decode at batch ' + str(batch):40s} {batch * NUM_TOKENS / seconds:10.0f} tokens/s")
     shape = f"{NUM_GROUPS} x {GROUP_SIZE} x {NUM_TOKENS}"
     _report(f"RL step of {shape} tokens", _median(lambda: rl_step(client), 10), "ms")
+
+
+def training(client: tinker.TrainingClient, model: Path, repeat: int) -> rows.Row:
+    """Forward, backward and optimizer step of one batch, from the call to the answers."""
+    plain = PlainLoop(AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32), RANK)
+    shape = (SEQUENCES, TRAINED_TOKENS)
+    tokens, targets = (torch.randint(2, plain.vocabulary, shape) for _ in range(2))
+    logprobs, advantages = torch.full(shape, -5.0), torch.randn(shape)
+    data = [
+        Datum(
+            model_input=ModelInput.from_ints(row.tolist()),
+            loss_fn_inputs={
+                "target_tokens": target.numpy(),
+                "logprobs": old.numpy(),
+                "advantages": advantage.numpy(),
+            },
+        )
+        for row, target, old, advantage in zip(tokens, targets, logprobs, advantages, strict=True)
+    ]
+
+    def ours() -> None:
+        trained = client.forward_backward(data, "importance_sampling")
+        _optim_step(client)
+        trained.result()
+
+    def theirs() -> None:
+        plain.step(tokens, targets, logprobs, advantages)
+
+    mine, peer = (statistics.median(each) for each in timing.in_turns([ours, theirs], repeat))
+    return rows.Row(
+        what=f"training step through the SDK, {shape[0]} x {shape[1]} tokens, rank {RANK}, warm",
+        against="a plain torch loop",
+        ours=f"{mine * 1e3:,.0f} ms",
+        theirs=f"{peer * 1e3:,.0f} ms",
+        ratio=f"{mine / peer:.2f} of its time",
+        goal=f"at most {WITHIN}",
+        met=mine <= WITHIN * peer,
+    )
 
 
 def _measure_memory(client: tinker.TrainingClient, server: RunningServer, steps: int) -> None:

@@ -10,6 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from transformers import PreTrainedModel
 
 from recipe_runner.backends.local.lora import ALPHA
 
@@ -32,8 +33,9 @@ class LoraLinear(nn.Module):
 class PlainLoop:
     """Importance sampling, and a step of AdamW, over every linear layer's LoRA weights."""
 
-    def __init__(self, model: nn.Module, rank: int) -> None:
+    def __init__(self, model: PreTrainedModel, rank: int) -> None:
         self.model = model.train().requires_grad_(False)
+        self.vocabulary = int(model.get_input_embeddings().num_embeddings)
         for name, module in list(model.named_modules()):
             if isinstance(module, nn.Linear):
                 parent, _, child = name.rpartition(".")

@@ -2,7 +2,7 @@
 
 At a small batch the time of a step is the number of operations. So query, key and value
 projections are one matrix, gate and up projections another; the scales of the norms before them
-and of attention are multiplied into them; and weights are laid out as products read them (`products`).
+and of attention are multiplied into them; and weights are laid out for products (see `products`).
 Query and key dimensions are reordered so that the two that rotate together are neighbours: a
 rotation is then one multiplication of complex numbers, and attention, which only sees products of
 queries and keys, does not notice.

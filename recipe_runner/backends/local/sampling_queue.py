@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
@@ -15,6 +16,9 @@ from recipe_runner.backends.local.errors import EngineError
 if TYPE_CHECKING:
     from recipe_runner.backends.local.sampling import Sampler
 
+# How long a busy sampler goes on while others wait: each turn brings weights of its own into the
+# processor's caches, which a single step of a small model hardly pays for.
+_TURN_S = 0.005
 # Samplers that keep their merged weights while idle; the others merge again when asked.
 _MERGED_KEPT = 4
 
@@ -97,8 +101,11 @@ class SamplingQueue:
         return None
 
     def advance(self, sampler: Sampler) -> None:
-        """One slice of a sampler's work; the turn passes to the next."""
+        """A sampler's turn: a slice of work, or several short ones; then it is the next one's."""
+        ends = time.perf_counter() + (_TURN_S if len(self._busy) > 1 else 0)
         sampler.advance(self._free_slots(sampler))
+        while sampler.num_rows and time.perf_counter() < ends:
+            sampler.advance(self._free_slots(sampler))
         with self._lock:
             self._busy.remove(sampler)
             if sampler.busy:
