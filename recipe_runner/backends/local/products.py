@@ -35,7 +35,7 @@ def laid_out(weight: Tensor, bias: Tensor | None = None, *, copy: bool = True) -
     Which layout is a matter of the weight's size alone, so that a product adds up in the same order
     whatever else is in the batch.
     """
-    if weight.numel() >= _PACKED_FROM and torch.backends.mkldnn.is_available():
+    if weight.numel() >= _PACKED_FROM and hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return _Packed(weight, bias)
     return _Plain(weight.t().contiguous() if copy else weight.t(), bias)
 
