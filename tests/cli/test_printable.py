@@ -67,7 +67,7 @@ def test_an_annotation_is_one_line_and_one_command(text: str, file: str) -> None
     assert place.endswith("line=1,col=1,title=unknown-key")
     assert not any(is_unsafe(c) for c in annotation)
     plain = message.replace("%0A", "\n").replace("%25", "%")
-    assert plain == f"{printable(text)}\n{printable(text)}"
+    assert plain == f"{printable_lines(text)}\n{printable(text)}"
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,10 @@ def test_an_annotation_is_one_line_and_one_command(text: str, file: str) -> None
 )
 def test_no_command_gets_into_an_annotation(text: str) -> None:
     (line,) = output.as_github(diagnostic(text)).splitlines()
-    shown = printable(text).replace("%", "%25")
+    shown = printable_lines(text).replace("%", "%25").replace("\n", "%0A")
+    hint = printable(text).replace("%", "%25")
     place = "::error file=--set,line=1,col=1,title=unknown-key::"
-    assert line == f"{place}{shown}%0A{shown}"
+    assert line == f"{place}{shown}%0A{hint}"
 
 
 @given(st.lists(st.tuples(ANY, ANY)))
