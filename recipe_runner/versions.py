@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from types import TracebackType
 
@@ -75,10 +76,14 @@ def untested(package: str) -> Untested | None:
     return Untested(package, installed, TESTED[package])
 
 
-def other_versions() -> list[Untested]:
-    """Return the packages that are installed in another version than the tests run with."""
+@cache
+def other_versions() -> tuple[Untested, ...]:
+    """Return the packages that are installed in another version than the tests run with.
+
+    Looked up once: a process keeps what it has imported.
+    """
     found = filter(None, map(untested, TESTED))
-    return [each for each in found if each.installed is not None]
+    return tuple(each for each in found if each.installed is not None)
 
 
 def blamed_on_versions(error: BaseException) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,3 +52,22 @@ def test_a_running_run_without_a_process_was_interrupted(plan: Plan) -> None:
 def test_runs_are_named_in_the_order_that_they_are_made_in(plan: Plan) -> None:
     made = [RunDirectory.create(plan, "as written\n").path.name for _ in range(4)]
     assert made == sorted(set(made))
+
+
+def test_a_run_is_the_newest_though_the_clock_was_set_back(plan: Plan, tmp_path: Path) -> None:
+    """So that what a name stands for, and what is resumed, is the run that was made last."""
+    directory = tmp_path / "runs" / "sums"
+    for ahead in ("29990101-235959-fffe", "not-a-run", "29991399-000000-0000", ".removed-x"):
+        (directory / ahead).mkdir(parents=True)
+    made = [RunDirectory.create(plan, "").path.name for _ in range(3)]
+    assert ["29990101-235959-fffe", *made] == sorted({"29990101-235959-fffe", *made})
+
+
+def test_a_working_directory_that_cannot_go_on_record_is_refused(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = tmp_path / os.fsdecode(b"b\xff")
+    named.mkdir()
+    monkeypatch.chdir(named)
+    with pytest.raises(UsageError, match="not UTF-8"):
+        RunDirectory.create(plan, "")

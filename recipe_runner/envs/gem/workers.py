@@ -17,6 +17,7 @@ from typing import Any
 
 from recipe_runner.envs import EnvironmentUnavailable
 from recipe_runner.envs.gem.protocol import Answer, EnvSpec, Failure, Job, Move, Opening, Turn
+from recipe_runner.versions import untested
 
 START_CPU_SECONDS = 30.0
 """For a reset. Half a second is slow, but some of Sokoban's 8×8 rooms take minutes to find."""
@@ -203,6 +204,11 @@ class WorkerPool:
 
 
 def missing_gem(reason: str) -> str:
+    differs = untested("gem-llm")
+    if differs is not None and differs.installed is not None:
+        return (
+            f"GEM environments do not load here ({reason}): {differs}; {differs.remedy} pylatexenc"
+        )
     return (
         f"GEM environments need the package gem-llm, which does not load here ({reason}); "
         "gem-llm 0.1.0 declares Python 3.12.0 or older: use Python 3.11 and "

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from recipe_runner.backends.local.checkpoints import Checkpoint, CheckpointPath, Lora, Run
 from recipe_runner.backends.local.http_errors import BadRequest, NotFound
 from recipe_runner.backends.local.store import Store
+from tests.runs.test_survival import in_child
 
 RUN = Run("session:train:0", "some/model", Lora(rank=4), {"renderer_name": "role_colon"}, 1.0)
 PATH = CheckpointPath("session:train:0", "weights", "000010")
@@ -210,3 +212,34 @@ def test_any_name_is_refused_or_stays_inside_the_store(tmp_path_factory, name: s
     file = Store.__new__(Store)
     file.root = root
     assert file._json_file(path).resolve().parent == root / "session%3Atrain%3A0" / "weights"
+
+
+def test_what_does_not_fit_is_named_and_leaves_no_part_of_it(tmp_path: Path) -> None:
+    """A limit on the size of files is met as a full disk is: by a write, which raises."""
+    store = Store(tmp_path)
+    _save(store)
+    large = CheckpointPath("session:train:0", "weights", "000020")
+    files = sorted(tmp_path.rglob("*"))
+
+    def without_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        with pytest.raises(OSError, match=r"weights/000020\..*safetensors"):
+            store.save(large, {"a": torch.zeros(4096)}, run=RUN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200, 4096))
+        with pytest.raises(OSError, match=r"weights/\..*tmp"):
+            store.save(large, {"a": torch.zeros(1)}, run=RUN)
+
+    assert in_child(without_room) == 0
+    assert sorted(tmp_path.rglob("*")) == files
+    assert store.checkpoints() == [store.checkpoint(PATH)]
+
+
+def test_a_clock_that_jumps_ahead_ends_no_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    _save(store, ttl_seconds=3600)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 30 * 86_400)
+    assert store.sweep() == 0
+    assert store.load(PATH)
