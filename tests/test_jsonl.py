@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from recipe_runner import jsonl
 from recipe_runner.errors import DataError
 from recipe_runner.jsonl import Record, read_records
+from recipe_runner.quoting import quoted, quoting
 from recipe_runner.runs.failures import explain
 
 JSON = st.recursive(
@@ -170,3 +171,27 @@ def test_a_data_error_ends_a_run_in_its_own_words() -> None:
     error = record().error("prompt", "is empty")
     assert explain(error) is error
     assert explain(ExceptionGroup("tasks", [error])) is error
+
+
+@pytest.mark.parametrize(
+    ("line", "column"),
+    [
+        ('{"hunter2": 1}', "messages"),
+        ('{"hunter2": 1, "hunter2": 2}', "messages"),
+        ('{"messages": [{"role": "hunter2", "content": "a"}]}', "messages"),
+        ('{"messages": hunter2}', "messages"),
+    ],
+)
+def test_a_file_outside_the_project_is_not_quoted(tmp_path: Path, line: str, column: str) -> None:
+    (tmp_path / "rows.jsonl").write_text(line + "\n")
+    with quoting(lambda path: False), pytest.raises(DataError) as raised:
+        [record.messages(column) for record in read_records(tmp_path / "rows.jsonl")]
+    assert "rows.jsonl:1:" in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+
+
+def test_what_may_be_quoted_is_again_as_before_afterwards(tmp_path: Path) -> None:
+    with quoting(lambda path: path.name == "mine.jsonl"):
+        assert quoted(tmp_path / "mine.jsonl", "words") == "words"
+        assert quoted(tmp_path / "theirs.jsonl", "words") != "words"
+    assert quoted(tmp_path / "theirs.jsonl", "words") == "words"

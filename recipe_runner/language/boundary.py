@@ -20,8 +20,6 @@ from recipe_runner.language.project import Project
 if TYPE_CHECKING:
     from recipe_runner.language.diagnostics import Report
 
-OUTSIDE = "outside-project"
-
 
 class Boundary:
     """The edge of a recipe's project, and which of its values come from beyond it."""
@@ -59,7 +57,7 @@ class Boundary:
         report.add(
             named,
             key,
-            OUTSIDE,
+            "outside-project",
             f"{what} leads out of the project {self._project.root}, to {os.path.realpath(path)}",
             hint="look at it before you run this; what is given with --set needs no warning",
             severity="warning",
@@ -76,7 +74,7 @@ class Boundary:
 
     def discreet(self, found: Diagnostic) -> Diagnostic:
         """Return the diagnostic as it may be shown: without what is written outside."""
-        if found.code == OUTSIDE or not (self._named or self._taken):
+        if found.code == "outside-project" or not (self._named or self._taken):
             return found
         place = Place(found.file, found.line, found.column)
         named = self._named.get(found.file)

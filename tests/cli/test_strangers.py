@@ -13,6 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from recipe_runner.language import load
+from recipe_runner.planning.plan import Served
+from recipe_runner.planning.resolve import make_plan
+from recipe_runner.runs.directory import RunDirectory
+
 COMMAND = Path(sys.executable).with_name("recipe-run")
 MARKER = "imported.txt"
 # Any import of a module of theirs leaves its name behind.
@@ -85,9 +90,45 @@ def run(arguments: list[str], here: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_looking_at_recipes_imports_nothing_that_they_name(theirs: Path) -> None:
-    done = run(["validate", "."], theirs)
-    assert done.returncode == 0, done.stderr
-    assert f"{len(CODE)} recipes are valid" in done.stderr
-    for name in CODE:
+@pytest.fixture
+def a_run(theirs: Path) -> RunDirectory:
+    """A run on record of a recipe that names code."""
+    loaded = load(theirs / "env.yaml", overrides=[f"logging.dir={theirs / 'runs'}"])
+    plan = make_plan(loaded, Served(kind="hosted", note=""))
+    return RunDirectory.create(plan, loaded.text, loaded.files)
+
+
+def test_looking_at_recipes_imports_nothing_that_they_name(
+    theirs: Path, a_run: RunDirectory
+) -> None:
+    done = run(["validate", *(f"{name}.yaml" for name in CODE)], theirs)
+    assert (done.returncode, done.stderr) == (0, f"{len(CODE)} recipes are valid\n")
+    for name in ("env", "stage"):
         assert run(["variants", f"{name}.yaml"], theirs).stdout == "a\nb\n"
+    for look in (["list"], ["show", a_run.path.name]):
+        assert a_run.path.name in run(["runs", *look], theirs).stdout
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_a_plan_imports_nothing_that_it_names(theirs: Path, name: str) -> None:
+    done = run(["plan", f"{name}.yaml", "--no-estimate"], theirs)
+    assert done.returncode == 0, done.stderr
+    assert f"plan of {name}.yaml" in done.stdout
+
+
+def test_neither_an_estimate_nor_an_export_imports_what_a_recipe_names(theirs: Path) -> None:
+    (theirs / "judge.yaml").write_text(CODE["judge"])
+    for arguments in (["plan", "judge.yaml"], ["export", "env.yaml"]):
+        done = run(arguments, theirs)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["validate"], ["plan", "--no-estimate"], ["plan"]], ids=" ".join
+)
+def test_modules_with_our_names_are_passed_over(theirs: Path, arguments: list[str]) -> None:
+    for name in OURS:
+        write_trap(theirs / f"{name}.py")
+    (theirs / "recipe.yaml").write_text(RL + GEM)
+    done = run([*arguments, "recipe.yaml"], theirs)
+    assert done.returncode == 0, done.stderr

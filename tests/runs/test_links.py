@@ -163,9 +163,7 @@ def test_no_stage_climbs_out(write_recipe: Callable[..., Path], stage: str) -> N
 
 def test_the_name_of_a_variants_runs_stays_one_directory(write_recipe: Callable[..., Path]) -> None:
     path = write_recipe()
-    path.write_text(
-        path.read_text() + "variants: {matrix: {description: [../../up, /abs, ..]}}\n"
-    )
+    path.write_text(path.read_text() + "variants: {matrix: {description: [../../up, /abs, ..]}}\n")
     for variant in ("description=../../up", "description=/abs", "description=.."):
         name = load(path, variant=variant).recipe.name
         assert "/" not in name

@@ -176,7 +176,7 @@ class ExecutedServer:
 
 
 def _command(settings: Settings) -> list[str]:
-    command = [sys.executable, "-m", "recipe_runner.backends.local.server"]
+    command = [sys.executable, "-P", "-m", "recipe_runner.backends.local.server"]
     for name, value in vars(settings).items():
         if value is not None:
             command += [f"--{name.replace('_', '-')}", str(value)]

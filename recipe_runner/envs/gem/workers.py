@@ -61,7 +61,7 @@ class Worker:
     def __init__(self) -> None:
         self._connection, theirs = Pipe()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "recipe_runner.envs.gem.worker", str(theirs.fileno())],
+            [sys.executable, "-P", "-m", "recipe_runner.envs.gem.worker", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
