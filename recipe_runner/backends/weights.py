@@ -16,7 +16,7 @@ from recipe_runner.backends import hosted
 from recipe_runner.backends.connection import Connection
 from recipe_runner.backends.reaching import reached
 from recipe_runner.backends.web import web_alone
-from recipe_runner.errors import BackendError, UsageError
+from recipe_runner.errors import BackendError, RunFailed, UsageError
 from schemas.backend import Backend
 
 if TYPE_CHECKING:
@@ -116,7 +116,8 @@ class Service:
         would unpack an archive, device files and all: they are refused.
 
         Raises:
-            BackendError: if the files cannot be had as they are named, or are not whole.
+            RunFailed: if the files cannot be had as the service names them.
+            BackendError: if they are not whole, or the path has none.
 
         Returns:
             the files: of a LoRA, `adapter_model.safetensors` and `adapter_config.json`.
@@ -133,7 +134,7 @@ class Service:
                     tinker_path=path, output_dir=str(directory), base_url=self._base_url
                 )
         except (WeightsDownloadError, OSError, ValueError) as error:
-            raise BackendError(f"{path} was not downloaded: {_with_cause(error)}") from error
+            raise RunFailed(f"{path} was not downloaded: {_with_cause(error)}") from error
         files = sorted(file for file in directory.rglob("*") if file.is_file())
         for file in files:
             if file.suffix == ".safetensors":
