@@ -2,7 +2,7 @@
 
     python benchmarks/table.py [NAME …]
 
-Takes about an hour; with names (`validate engine`) only those. Nothing else should run meanwhile.
+Takes about an hour; with names (`refuse engine`) only those. Nothing else should run meanwhile.
 Each is a command of its own too, and tells more then: `python benchmarks/engine.py`.
 """
 
@@ -17,29 +17,45 @@ from pathlib import Path
 import rows
 
 HERE = Path(__file__).parent
-WITH_A_GOAL = ("validate",)
+WITH_A_GOAL = (
+    "refuse",
+    "validate",
+    "run_overhead",
+    "reinforce",
+    "engine",
+    "local_backend",
+    "runs_at_once",
+    "long_run",
+    "many_runs",
+    "report",
+)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", choices=[*WITH_A_GOAL, []])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(WITH_A_GOAL))
     names = parser.parse_args().names or WITH_A_GOAL
-    failed = []
+    unknown = set(names) - {*WITH_A_GOAL}
+    if unknown:
+        parser.error(f"no benchmark with a goal: {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, "rows.jsonl")
         file.touch()
-        for name in names:
-            print(f"\n# {name}", flush=True)
-            command = [sys.executable, str(HERE / f"{name}.py"), "--rows", str(file)]
-            if subprocess.run(command, check=False).returncode:
-                failed.append(name)
+        failed = [name for name in names if not measured(name, file)]
         found = rows.read(file)
     print(f"\n# All\n\n{rows.machine()}\n\n{rows.table(found)}")
     if failed:
         print(f"\nfailed: {', '.join(failed)}")
     return 1 if failed or not all(row.met for row in found) else 0
+
+
+def measured(name: str, file: Path) -> bool:
+    """Run one benchmark, which adds its rows to the file; return whether it came to its end."""
+    print(f"\n# {name}", flush=True)
+    command = [sys.executable, str(HERE / f"{name}.py"), "--rows", str(file)]
+    return subprocess.run(command, check=False).returncode == 0
 
 
 if __name__ == "__main__":
