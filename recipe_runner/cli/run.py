@@ -9,6 +9,7 @@ import click
 
 from recipe_runner.cli.options import plan_recipe, recipe_options, require_runs
 from recipe_runner.cli.summary import summary
+from recipe_runner.cli.trust import require_trusted_server
 from recipe_runner.printable import printable
 
 
@@ -36,6 +37,7 @@ def run(
 
     loaded, plan = plan_recipe(recipe, overrides, variables, variant, backend, steps)
     require_runs(loaded)
+    require_trusted_server(loaded)
     backend_of(backend_kind(plan.recipe.backend)).check_access()
     if plan.served.kind == "hosted":
         from recipe_runner.cli.confirm import confirm_paid_run

@@ -11,6 +11,7 @@ import click
 
 from recipe_runner.cli.options import all_overrides, options_of_every_variant
 from recipe_runner.cli.sweep_cost import confirm_sweep
+from recipe_runner.cli.trust import require_trusted_server
 
 if TYPE_CHECKING:
     from recipe_runner.planning.plan import Plan
@@ -100,6 +101,8 @@ def sweep(
     print_text(warnings)
     plans = [variant.plan for variant in variants]
     _require_access(plans)
+    for variant in variants:
+        require_trusted_server(variant.loaded)
     metric = parse_metric(sort) if sort else headline_metric(plans)
     settings = Settings(
         max_parallel=max_parallel or _default_parallel(plans),

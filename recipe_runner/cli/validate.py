@@ -95,6 +95,7 @@ class _Services:
     def check(self, loaded: LoadedRecipe) -> list[Diagnostic]:
         """Return what the recipe's service does not serve; the local backend serves any name."""
         from recipe_runner.backends.capabilities import served_models
+        from recipe_runner.cli.trust import require_trusted_server
         from recipe_runner.planning.checks.online import check_online
 
         backend = loaded.recipe.backend
@@ -105,6 +106,7 @@ class _Services:
             return []
         if name not in self._answers:
             try:
+                require_trusted_server(loaded)
                 self._answers[name] = served_models(backend)
             except BackendError as error:
                 self.unanswered[name] = error
