@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup quickstart test fuzz preflight check format generated clean
+.PHONY: setup quickstart test fuzz fuzz-deep preflight check format generated benchmarks clean
 
 setup: $(STAMP)
 
@@ -32,6 +32,16 @@ preflight: setup
 fuzz: setup
 	HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest --numprocesses auto --dist worksteal -m hypothesis
 
+# Inputs steered by what they reach in the code, a minute for each target. Atheris is installed here
+# alone: it has no wheels for systems other than Linux.
+fuzz-deep: setup
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt atheris
+	$(BIN)/python -m fuzz --seconds 60
+
+# Every figure that has a goal, beside its peers. Nothing else should run meanwhile.
+benchmarks: setup
+	$(BIN)/python benchmarks/table.py
+
 check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -49,4 +59,4 @@ generated: setup
 	$(BIN)/recipe-run schema > schemas/recipe.schema.json
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz
