@@ -19,9 +19,11 @@ what a killed run has sent is paid for.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from tinker import SampleResponse, SamplingClient, ServiceClient, TrainingClient
 
@@ -49,12 +51,17 @@ def metered(count: Count, metadata: Mapping[str, str]) -> Iterator[None]:
 
 
 def _counting_samples(count: Count) -> Callable[[Any], Any]:
+    base_models: WeakKeyDictionary[SamplingClient, str] = WeakKeyDictionary()
+
     def wrap(original: Any) -> Any:
         async def sample(
             self: SamplingClient, prompt: Any, num_samples: int, *rest: Any, **named: Any
         ) -> SampleResponse:
             response: SampleResponse = await original(self, prompt, num_samples, *rest, **named)
-            count(self.get_base_model(), of_samples(prompt.length, response))
+            if self not in base_models:
+                # In a thread: SDKs before 0.38 ask the service, on the loop that this runs on.
+                base_models[self] = await asyncio.to_thread(self.get_base_model)
+            count(base_models[self], of_samples(prompt.length, response))
             return response
 
         return sample

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import numpy as np
@@ -68,6 +69,23 @@ def test_samples_of_every_way_to_ask(ledger: Ledger) -> None:
 
     client.compute_logprobs(PROMPT).result()
     assert ledger.read() == Tokens(prefill=7, sampled=1)
+
+
+def test_a_base_model_that_has_to_be_asked_for_holds_up_no_loop(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SDKs before 0.38 ask the service for it, and would wait for their own loop for ever."""
+
+    def get_base_model(self: tinker.SamplingClient) -> str:
+        with pytest.raises(RuntimeError, match="no running event loop"):
+            asyncio.get_running_loop()
+        return MODEL
+
+    monkeypatch.setattr(tinker.SamplingClient, "get_base_model", get_base_model)
+    client = tinker.ServiceClient().create_sampling_client(base_model=MODEL)
+    for _ in range(2):
+        client.sample(PROMPT, 1, PARAMS).result()
+        assert ledger.read().prefill == 7
 
 
 def test_what_the_service_had_cached_counts_as_cached() -> None:
