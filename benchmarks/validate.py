@@ -142,8 +142,10 @@ def print_limits(directory: Path) -> None:
     empty, _ = cold(path, at_limit("", lambda index: "", 0))
     for what, make in LIMITS.items():
         (half, _), (whole, mebibytes) = (cold(path, make(share)) for share in (0.5, 1.0))
-        growth = (whole - empty) / (half - empty)
-        print(f"{what:<30}{half:>7.2f} s{whole:>7.2f} s{growth:>8.1f}{mebibytes:>6.0f} MiB")
+        # What takes hardly longer than an empty recipe says nothing about growth.
+        seen = half - empty > 0.05
+        growth = f"{(whole - empty) / (half - empty):.1f}" if seen else "-"
+        print(f"{what:<30}{half:>7.2f} s{whole:>7.2f} s{growth:>8}{mebibytes:>6.0f} MiB")
 
 
 def cold(path: Path, text: str) -> tuple[float, float]:
