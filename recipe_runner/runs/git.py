@@ -189,7 +189,8 @@ class _Git:
         with tempfile.TemporaryFile() as complaints:
             try:
                 process = subprocess.Popen(
-                    ["git", *arguments],
+                    # A repository's own settings may name a program for this, which git would run.
+                    ["git", "-c", "core.fsmonitor=false", *arguments],
                     cwd=self.directory,
                     env={**kept, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"},
                     stdin=subprocess.DEVNULL,

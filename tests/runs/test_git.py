@@ -142,3 +142,13 @@ def test_there_may_be_no_repository_and_no_git(
     assert read_repository(tmp_path) is None
     monkeypatch.setenv("PATH", str(tmp_path))
     assert read_repository(tmp_path) is None
+
+
+def test_a_program_that_the_repository_names_is_not_started(repository: Path) -> None:
+    program = repository / "ignored" / "monitor"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ntouch '{repository}/ignored/ran'\nprintf '\\0'\n")
+    program.chmod(0o700)
+    run_git(repository, "config", "core.fsmonitor", str(program))
+    assert read(repository).diff == ""
+    assert not (repository / "ignored" / "ran").exists()
