@@ -11,6 +11,9 @@ from recipe_runner.planning.checks.effects import no_effect
 from schemas.data import COOKBOOK_PROMPTS
 from schemas.generate import GenerateRecipe
 
+# What a run of this method writes beside its output.
+OF_THE_RUN = ("checkpoints.jsonl", "events.jsonl", "metrics.jsonl", "replies.jsonl")
+
 
 def check_generate(loaded: LoadedRecipe) -> Iterator[Diagnostic]:
     """Yield what is wrong with the data, the template and the pattern of a `generate` recipe."""
@@ -28,6 +31,13 @@ def check_generate(loaded: LoadedRecipe) -> Iterator[Diagnostic]:
     yield from _check_without_effect(loaded, recipe)
     yield from _check_prompt(loaded, recipe)
     yield from _check_extract(loaded, recipe)
+    if recipe.output in OF_THE_RUN:
+        yield loaded.diagnostic(
+            "output",
+            "value",
+            f"`output` cannot be {recipe.output}, a file that the run itself writes there",
+            hint="give another name, such as conversations.jsonl",
+        )
 
 
 def _check_without_effect(loaded: LoadedRecipe, recipe: GenerateRecipe) -> Iterator[Diagnostic]:
