@@ -6,9 +6,8 @@ A run is a client of its own, as a sweep's worker is: its own session, random nu
 (8 to 64). Each step is the Cookbook's: a snapshot, 4 x 4 samples, one request each, a training
 step, an optimizer step. The clients are threads of one process, so what they cost beside the
 server is counted too. Each crowd of clients runs for the same number of steps in all, the crowds in
-turns, on a warm server. Also printed: the server's processor time a
-step, how evenly the runs got on, and the server's memory a run.
-`sweep.py --memory` has the memory of a whole run's own process.
+turns, on a warm server. Also printed: the server's processor time a step, how evenly the runs got
+on, and the server's memory a run. `sweep.py --memory` has the memory of a whole run's own process.
 """
 
 from __future__ import annotations
