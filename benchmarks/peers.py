@@ -40,6 +40,7 @@ class Peer:
         said: what it says of the wrong ones, so that it was that key that it refused.
         passed: what it says of the right ones.
         passed_code: with which exit code; not 0 where what comes next needs a service.
+        help_code: the exit code of its `--help`.
         lets_pass: the same mistake elsewhere that it accepts, and in which words.
         goal: how many times faster we should be.
     """
@@ -52,6 +53,7 @@ class Peer:
     said: str
     passed: str
     passed_code: int = 0
+    help_code: int = 0
     lets_pass: tuple[str, tuple[str, ...]] | None = None
     constrained: bool = False
     goal: float
@@ -93,6 +95,7 @@ PEERS = (
         said="group_size",
         passed="TINKER_API_KEY",
         passed_code=1,
+        help_code=1,
         constrained=True,
         goal=12,
     ),

@@ -93,10 +93,11 @@ def seconds(
 ) -> dict[str, list[float]]:
     """Return the seconds of every cold process, ours and each peer's in turns."""
     asked = ["--help"] if help_ else ["validate", BAD]
-    codes = (0,) if help_ else (1, 2)
+    codes = (0,) if help_ else (1,)
     works = [partial(timing.process, [OURS, *asked], peers.ROOT, codes=codes)]
     for peer in peers.PEERS:
         arguments = ("--help",) if help_ else peer.wrong
+        codes = (peer.help_code,) if help_ else (1, 2)
         works.append(partial(ask, peer, programs[peer.name], directory, arguments, codes=codes))
     taken = timing.in_turns(works, repeat, warm_up=1)
     return dict(zip(["recipe-run", *(peer.command for peer in peers.PEERS)], taken, strict=True))
