@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 
 import pytest
@@ -68,6 +68,18 @@ def test_an_error_of_another_version_names_it_and_the_remedy(
     assert words.endswith(f"pip install 'wandb=={TESTED['wandb']}'")
     assert blamed_on_versions(ValueError("of its own")) is None
     assert blamed_on_versions(AttributeError("of our own")) is None
+
+
+def test_a_package_that_is_not_there_is_named_with_what_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def version(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    gone = ModuleNotFoundError("No module named 'gem.utils'", name="gem.utils")
+    tested = TESTED["gem-llm"]
+    assert blamed_on_versions(gone) == f"gem-llm is not installed: pip install 'gem-llm=={tested}'"
 
 
 def test_a_package_without_its_other_half_is_no_traceback(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def talk(app: Starlette, ask: Ask) -> Any:
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(
-                transport=transport, base_url="http://x/api/v1", headers=headers, timeout=60
+                transport=transport, base_url="http://127.0.0.1/api/v1", headers=headers, timeout=60
             ) as http,
         ):
             session = (await http.post("/create_session", json={})).json()["session_id"]
