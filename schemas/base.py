@@ -40,6 +40,10 @@ class NamesCode:
     """Marks a field as code to import when the recipe runs."""
 
 
+class BringsCode:
+    """Marks a field as the name of something whose code may lie beside the recipe."""
+
+
 # What an earlier stage of a pipeline left is named by this prefix until the stage has run.
 STAGE = "stage:"
 

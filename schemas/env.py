@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from schemas.base import (
+    BringsCode,
     Cadence,
     Checkpoint,
     Count,
@@ -269,7 +270,7 @@ class VerifiersEnv(RecipeModel):
     """An environment of Prime Intellect's hub, through the `verifiers` library."""
 
     kind: Literal["verifiers"]
-    id: NonEmpty = Field(
+    id: Annotated[NonEmpty, BringsCode()] = Field(
         description="The environment's id; its module has to be installed, or beside the recipe.",
         examples=["reverse-text"],
     )

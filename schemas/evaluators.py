@@ -6,7 +6,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from schemas.base import Count, FilePath, ImportPath, NonEmpty, RecipeModel, Seed, Temperature
+from schemas.base import (
+    BringsCode,
+    Count,
+    FilePath,
+    ImportPath,
+    NonEmpty,
+    RecipeModel,
+    Seed,
+    Temperature,
+)
 from schemas.model import AskedModel
 
 
@@ -18,7 +27,7 @@ class InspectEvaluator(RecipeModel):
         description="Inspect tasks by name: installed ones, or those in `file`.",
         examples=[["inspect_evals/ifeval"]],
     )
-    file: FilePath | None = Field(
+    file: Annotated[FilePath, BringsCode()] | None = Field(
         default=None, description="A Python file that defines the tasks; none: installed ones."
     )
     limit: Count | None = Field(default=None, description="Samples of each task; none: all.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,9 +47,8 @@ def _tree(plan: Plan) -> dict[str, Any]:
         return {"stages": {name: _tree(stage) for name, stage in plan.stages.items()}}
 
     from recipe_runner.compile.export import to_json_tree
-    from recipe_runner.user_code import search_path
 
-    with search_path(plan.source):
+    with _importing(plan):
         return to_json_tree(_compiled(plan))
 
 
@@ -60,10 +60,17 @@ def _script(plan: Plan, written: str) -> str:
         )
 
     from recipe_runner.compile.script import script
+
+    with _importing(plan):
+        return script(plan, _compiled(plan), written=written)
+
+
+def _importing(plan: Plan) -> AbstractContextManager[None]:
+    """Find the code that the recipe names, where it names any."""
+    from recipe_runner.planning.marked import brings_code
     from recipe_runner.user_code import search_path
 
-    with search_path(plan.source):
-        return script(plan, _compiled(plan), written=written)
+    return search_path(plan.source) if brings_code(plan.recipe) else nullcontext()
 
 
 def _compiled(plan: Plan) -> Job:

@@ -12,7 +12,14 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from schemas.base import STAGE, NamesCheckpoint, NamesCode, NamesModel, RecipePath
+from schemas.base import (
+    STAGE,
+    BringsCode,
+    NamesCheckpoint,
+    NamesCode,
+    NamesModel,
+    RecipePath,
+)
 from schemas.common import ModelKeys
 
 
@@ -48,6 +55,11 @@ def stage_outputs(recipe: BaseModel) -> list[str]:
 def code_references(recipe: BaseModel) -> list[str]:
     """Return the `package.module:Name` values that the recipe names, each once, sorted."""
     return sorted(set(_marked(recipe, NamesCode)))
+
+
+def brings_code(recipe: BaseModel) -> bool:
+    """Whether a run of the recipe imports what may lie beside it, or in the working directory."""
+    return any(any(_marked(recipe, marker)) for marker in (NamesCode, BringsCode))
 
 
 def marked_places(recipe: BaseModel, marker: type) -> list[tuple[str, str]]:

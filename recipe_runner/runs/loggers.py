@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from recipe_runner.errors import BackendError, UsageError
@@ -14,6 +15,7 @@ from recipe_runner.planning.plan import Plan
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.environment import variables_set
 from recipe_runner.runs.progress.status import Status
+from recipe_runner.runs.wandb_settings import require_own_settings
 from schemas.run_settings import Wandb
 
 LogRow = Callable[[dict[str, Any]], None]
@@ -75,6 +77,7 @@ def _wandb(plan: Plan, run: RunDirectory, settings: Wandb) -> Iterator[str]:
         raise UsageError(
             "the recipe logs to W&B, which is not installed: pip install wandb"
         ) from error
+    require_own_settings(Path(wandb.Settings().settings_workspace))
     with variables_set(wandb_environment(plan, run.run_id)):
         try:
             started = wandb.init(

@@ -8,7 +8,7 @@ from pathlib import Path
 from recipe_runner.backends import Connection, backend
 from recipe_runner.compile import Target, compile_plan
 from recipe_runner.language.project import Project
-from recipe_runner.planning.marked import checkpoint_references, main_model
+from recipe_runner.planning.marked import brings_code, checkpoint_references, main_model
 from recipe_runner.planning.plan import Plan
 from recipe_runner.quoting import quoting
 from recipe_runner.runs import registry
@@ -61,7 +61,8 @@ def train(
         on_row = stack.enter_context(followed(plan, run, status))
         stack.enter_context(watch(run.metrics_file, curve, display, on_row))
         stack.enter_context(shown_waiting(status, run))
-        stack.enter_context(search_path(plan.source))
+        if brings_code(plan.recipe):
+            stack.enter_context(search_path(plan.source))
         stack.enter_context(variables_set(_key(connection)))
         target = _target(plan, run.path, connection.base_url, root, stages=run.path.parent)
         run.note(loaded={name: path for name, path in target.checkpoints.items() if path})

@@ -31,6 +31,8 @@ _WITHOUT_THREADS = {
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "OMP_WAIT_POLICY": "passive",
 }
+# The process is started by `python -c`, which looks for modules in the working directory first.
+_AT_THE_START = {**_WITHOUT_THREADS, "PYTHONSAFEPATH": "1"}
 
 
 class Forked:
@@ -78,8 +80,8 @@ def preload(modules: Sequence[str]) -> None:
 
 def warm_up() -> None:
     """Start importing now, in the background, with this process's environment and outputs."""
-    before = {name: os.environ.get(name) for name in _WITHOUT_THREADS}
-    os.environ.update(_WITHOUT_THREADS)
+    before = {name: os.environ.get(name) for name in _AT_THE_START}
+    os.environ.update(_AT_THE_START)
     try:
         multiprocessing.forkserver.ensure_running()
     finally:

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,9 @@ def ray_executor(
         yield RayExecutor(ray)
         return
     try:
-        ray.init(address=os.environ.get("RAY_ADDRESS") or "auto", log_to_driver=False)
+        # Workers look for modules in the directory that this is called in before any other.
+        with chdir(os.sep):
+            ray.init(address=os.environ.get("RAY_ADDRESS") or "auto", log_to_driver=False)
     except (ConnectionError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise BackendError(

@@ -10,6 +10,7 @@ from recipe_runner.user_code.load import (
     blamed,
     load_object,
     search_path,
+    searched,
     shadowed,
     shadowed_message,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "blamed",
     "load_object",
     "search_path",
+    "searched",
     "shadowed",
     "shadowed_message",
 ]

@@ -111,6 +111,11 @@ def shadowed_message(place: Path) -> str:
     )
 
 
+def searched() -> tuple[Path, ...]:
+    """Return the directories of the user's that modules are looked for in now."""
+    return tuple(_searched)
+
+
 def _search(*directories: Path) -> None:
     """Look for modules in these too, at the end."""
     for directory in map(Path.resolve, directories):

@@ -71,6 +71,10 @@ async def words(client):
 def texts():
     return words
 """
+DOTENV_NOTED = """
+import os
+open("dotenv.txt", "w").write(str(os.environ.get("FROM_DOTENV")))
+"""
 RECIPE = """\
 version: 1
 name: measured
@@ -89,7 +93,8 @@ INSPECT = f"  - {{kind: inspect, file: sums.py, tasks: [sums], {SETTINGS}}}\n"
 def here(tmp_path: Path) -> Path:
     (tmp_path / "measures.py").write_text(USER_CODE)
     tasks = (ROOT / "recipes" / "data" / "inspect_sums.py").read_text()
-    (tmp_path / "sums.py").write_text(tasks)
+    (tmp_path / "sums.py").write_text(tasks + DOTENV_NOTED)
+    (tmp_path / ".env").write_text("FROM_DOTENV=1\n")
     return tmp_path
 
 
@@ -156,6 +161,7 @@ def test_a_killed_evaluation_goes_on_behind_what_is_done(here: Path, start: Star
     assert list((run / "inspect").glob("*_sums_*.eval")), "Inspect's own log is in the run"
     assert json.loads((run / "run.json").read_text())["state"] == "done"
     assert "sums/accuracy" in output
+    assert (here / "dotenv.txt").read_text() == "None", "the environment is the user's alone"
 
 
 def _text(path: Path) -> str:

@@ -13,10 +13,12 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from multiprocessing.connection import Pipe
+from pathlib import Path
 from typing import Any
 
 from recipe_runner.envs import EnvironmentUnavailable
 from recipe_runner.envs.gem.protocol import Answer, EnvSpec, Failure, Job, Move, Opening, Turn
+from recipe_runner.user_code import searched
 from recipe_runner.versions import untested
 
 START_CPU_SECONDS = 30.0
@@ -42,9 +44,13 @@ class EpisodeTimeout(EpisodeError):
 
 
 def _environment() -> dict[str, str]:
-    """Return what a worker sees: no keys, for some graders evaluate the reply as Python."""
+    """Return what a worker sees: no keys, for some graders evaluate the reply as Python.
+
+    And none of the user's modules, which it has no use for: Python would import their
+    `sitecustomize` as it starts.
+    """
     public = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
-    paths = [path or os.getcwd() for path in sys.path]
+    paths = [path or os.getcwd() for path in sys.path if Path(path) not in searched()]
     return {
         **public,
         "PYTHONPATH": os.pathsep.join(paths),
