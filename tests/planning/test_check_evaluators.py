@@ -55,6 +55,10 @@ def found(path: Path, text: str) -> list[Diagnostic]:
             "inspect_evals/ifeval",
         ),
         ("kind: inspect, tasks: [a.py@b]", "value", "tasks.0", "file: a.py"),
+        *(
+            (f"kind: inspect, tasks: ['{path}']", "value", "tasks.0", "file: FILE.py")
+            for path in ("../others", "/home/me/others", "~/others", "./others", "others/..", "a/*")
+        ),
     ],
 )
 def test_a_wrong_evaluator_is_found(

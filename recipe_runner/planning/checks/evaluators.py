@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 
 from recipe_runner.catalog import evaluations, models
@@ -17,6 +18,9 @@ _WITHOUT_EFFECT = {
     ("logging", "trace"): "an evaluation writes no trace",
     ("logging", "rollouts"): "an evaluation writes no rollouts",
 }
+
+# Inspect would take any other text for a directory, and import every Python file in it.
+_TASK = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*")
 
 
 def check_eval(loaded: LoadedRecipe) -> Iterator[Diagnostic]:
@@ -119,6 +123,13 @@ def _check_inspect(
             wanted = f"`file: {file}`" + (f" and `tasks: [{name}]`" if at else " and its tasks")
             yield loaded.diagnostic(
                 f"{place}.tasks.{index}", "value", f"{task!r} names a file", hint=f"write {wanted}"
+            )
+        elif not _TASK.fullmatch(task):
+            yield loaded.diagnostic(
+                f"{place}.tasks.{index}",
+                "value",
+                f"{task!r} is no name of a task",
+                hint="PACKAGE/TASK; of a directory, write `file: FILE.py` and the names in it",
             )
         elif evaluator.file is None:
             yield from _check_task(loaded, task, f"{place}.tasks.{index}")
