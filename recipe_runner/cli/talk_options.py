@@ -112,10 +112,11 @@ class Talk:
 @contextmanager
 def speaking(targets: Sequence[Target]) -> Iterator[list[Talker]]:
     """Bring up what answers; the SDK's errors become ours."""
+    from recipe_runner.runs.redacted_logs import redacted_logs
     from recipe_runner.runs.talk.speaking import speaking as bring_up
 
     try:
-        with bring_up(targets) as talkers:
+        with redacted_logs(), bring_up(targets) as talkers:
             yield talkers
     except RunnerError:
         raise

@@ -180,9 +180,13 @@ def _confirm_deletion(paths: list[str]) -> None:
 def _service(root: Path, backend: str | None, paths: list[str]) -> Iterator[Service]:
     """Reach the service that has these checkpoints; the SDK's errors become ours."""
     from recipe_runner.backends.weights import open_service
+    from recipe_runner.runs.redacted_logs import redacted_logs
 
     try:
-        with open_service(_chosen(root, backend, paths), root / ".local") as service:
+        with (
+            redacted_logs(),
+            open_service(_chosen(root, backend, paths), root / ".local") as service,
+        ):
             yield service
     except RunnerError:
         raise

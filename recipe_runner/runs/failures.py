@@ -28,7 +28,7 @@ def explain(error: BaseException, place: Path | None = None) -> RunnerError:
     from recipe_runner.backends.local.launch import LaunchError
     from recipe_runner.envs import EnvironmentUnavailable
 
-    error = _first_cause(error)
+    error = _behind_the_sdks_own(_first_cause(error))
     if isinstance(error, RunnerError):
         return error
     lost = what_may_pass(error)
@@ -74,6 +74,19 @@ def _first_cause(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def _behind_the_sdks_own(error: BaseException) -> BaseException:
+    """Return the refusal that the SDK was about to tell of when it failed itself.
+
+    Its 0.38 does where there is no money (402) from the first request on.
+    """
+    import tinker
+
+    told = error.__context__
+    return (
+        told if isinstance(error, AttributeError) and isinstance(told, tinker.APIError) else error
+    )
 
 
 def _place(error: BaseException) -> str:

@@ -21,6 +21,7 @@ from recipe_runner.runs.estimates import record_estimate
 from recipe_runner.runs.links import require_within
 from recipe_runner.runs.progress import Curve, watch
 from recipe_runner.runs.progress.status import Status
+from recipe_runner.runs.redacted_logs import redacted_logs
 from recipe_runner.runs.resume import Position
 from recipe_runner.runs.rollouts import rollouts_file
 from recipe_runner.runs.waiting import shown_waiting
@@ -51,6 +52,7 @@ def train(
     status = Status(budget=plan.recipe.budget)
     with ExitStack() as stack:
         terminal = stack.enter_context(captured_output(run.output_file))
+        stack.enter_context(redacted_logs())
         stack.enter_context(quoting(Project.of(plan.source).contains))
         guard = stack.enter_context(guarded(plan, run, status))
         # Before the display starts its thread: the local server is forked where that is safe.

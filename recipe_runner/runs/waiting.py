@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from recipe_runner.runs.directory import RunDirectory
 from recipe_runner.runs.progress.status import Status
+from recipe_runner.runs.redaction import redacted
 
 if TYPE_CHECKING:
     import httpx
@@ -171,7 +172,15 @@ def _lost(error: Exception) -> str:
 
 
 def _refused(response: httpx.Response) -> str | None:
-    """Return why a request has to wait, none if it is answered for good or for bad."""
+    """Return why a request has to wait, none if it is answered for good or for bad.
+
+    The service's own words are in it, without a key should it say one back.
+    """
+    reason = _reason(response)
+    return None if reason is None else redacted(reason)[0]
+
+
+def _reason(response: httpx.Response) -> str | None:
     status = response.status_code
     if status == http.HTTPStatus.REQUEST_TIMEOUT:
         return _queued(response)

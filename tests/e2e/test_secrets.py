@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import subprocess
 import threading
 import zipfile
@@ -101,7 +102,7 @@ def test_a_service_that_says_the_key_back_puts_it_nowhere(
     status: int,
     flags: list[str],
 ) -> None:
-    with parrot(status) as url:
+    with parrot(lambda _, key: (status, {"detail": f"said back: {key}"})) as url:
         done = recipe_run("talks.yaml", "--backend", url, *flags, **surroundings)
     assert done.returncode == 4
     assert "said back" in done.stderr
@@ -109,6 +110,36 @@ def test_a_service_that_says_the_key_back_puts_it_nowhere(
     assert found_in(f"{done.stdout}\n{done.stderr}".encode()) == []
     (log,) = project.glob("runs/talks/*/output.log")
     assert "said back" in log.read_text()
+    assert leaks(project) == []
+
+
+def greeted(path: str, key: str) -> tuple[int, dict[str, object]]:
+    """Answer as a service that has a session begin, tells of the key, and fails the first task."""
+    told = {f"{kind}_message": f"{kind}: {key}" for kind in ("info", "warning", "error")}
+    answers: dict[str, dict[str, object]] = {
+        "create_session": {"type": "create_session", "session_id": "s", **told},
+        "create_model": {"request_id": "r"},
+        "get_server_capabilities": {"supported_models": [{"model_name": "recipe-run/tiny"}]},
+        "retrieve_future": {"error": f"said back: {key}", "category": "user"},
+        "telemetry": {"status": "accepted"},
+    }
+    return 200, answers.get(path.rpartition("/")[2], {})
+
+
+def test_what_a_service_tells_of_the_key_is_in_no_log(
+    project: Path, recipe_run: RunCommand, surroundings: dict[str, str]
+) -> None:
+    (project / "prompts.jsonl").write_text('{"prompt": "1 + 1?"}\n')
+    asking = ("sample", "recipe-run/tiny", "--prompts", "prompts.jsonl", "-o", "replies.jsonl")
+    with parrot(greeted) as url:
+        done = recipe_run("talks.yaml", "--backend", url, "--debug", **surroundings)
+        asked = recipe_run(*asking, "--backend", url, "--debug", **surroundings)
+    assert (done.returncode, asked.returncode) == (3, 3)
+    for text in (done.stdout, done.stderr, asked.stdout, asked.stderr):
+        assert found_in(text.encode()) == []
+    (log,) = project.glob("runs/talks/*/output.log")
+    assert "info: [redacted]" in log.read_text()
+    assert "error: [redacted]" in asked.stderr
     assert leaks(project) == []
 
 
@@ -174,17 +205,22 @@ def found_in(data: bytes) -> list[str]:
 
 def forms(value: str) -> list[bytes]:
     plain = value.encode()
-    return [plain, base64.b64encode(plain), plain.hex().encode(), quote(value, safe="").encode()]
+    # In base64 a text looks like one of three, by how many bytes stand before it.
+    within = [
+        base64.b64encode(bytes(before) + plain)[4 if before else 0 : -4] for before in (0, 1, 2)
+    ]
+    return [plain, *within, plain.hex().encode(), quote(value, safe="").encode()]
 
 
 @contextmanager
-def parrot(status: int) -> Iterator[str]:
-    """A server that refuses everything, with the key that it was sent in its words."""
+def parrot(answer: Callable[[str, str], tuple[int, dict[str, object]]]) -> Iterator[str]:
+    """A server that answers with a status and words of a request's path and key."""
 
     class Parrot(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            words = f'{{"detail": "said back: {self.headers.get("X-API-Key")}"}}'.encode()
+            status, body = answer(self.path, self.headers.get("X-API-Key", ""))
+            words = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(words)))

@@ -18,6 +18,13 @@ def status_error(kind: type[tinker.APIStatusError], status: int) -> tinker.APISt
     return kind("no such model", response=httpx.Response(status, request=REQUEST), body=None)
 
 
+def while_telling(error: Exception) -> Exception:
+    """An error of the SDK's own, as it tells of another."""
+    own = AttributeError("'InternalClientHolder' object has no attribute '_last_logged'")
+    own.__context__ = error
+    return own
+
+
 @pytest.mark.parametrize(
     ("error", "exit_code", "words"),
     [
@@ -30,6 +37,7 @@ def status_error(kind: type[tinker.APIStatusError], status: int) -> tinker.APISt
         (OSError(28, "No space left on device"), 3, "make room, then give the same command again"),
         (ZeroDivisionError("division by zero"), 3, "ZeroDivisionError"),
         (Interrupted("stop"), 130, "stop"),
+        (while_telling(status_error(tinker.APIStatusError, 402)), 4, "no such model"),
         (ExceptionGroup("tasks", [ExceptionGroup("more", [LaunchError("x")])]), 4, "x"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,

@@ -41,6 +41,19 @@ def test_an_answer_is_a_reason_to_wait_or_none(answer: httpx.Response, words: st
     assert (found is None) if words is None else (found is not None and words in found)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"queue_state": "paused_capacity", "queue_state_reason": "too much of tml-canary-of-mine"},
+        {"detail": "no money for tml-canary-of-mine"},
+    ],
+)
+def test_a_key_in_the_services_words_is_not_a_reason(body: dict[str, str]) -> None:
+    found = _refused(response(402 if "detail" in body else 408, body))
+    assert found is not None
+    assert found.endswith("[redacted]")
+
+
 def test_what_lasts_is_shown_until_the_same_endpoint_answers() -> None:
     now = [100.0]
     requests = Requests(clock=lambda: now[0])
