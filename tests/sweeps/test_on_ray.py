@@ -29,13 +29,18 @@ RECIPE = SFT_RECIPE.replace("Qwen/Qwen3-8B-Base", "recipe-run/tiny") + (
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A Ray of two processors that listens on 127.0.0.1 alone, and a connection to it."""
+def here_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a Ray that is started listen on 127.0.0.1 alone."""
     from ray._private import ray_constants
 
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     # As on a Mac, where Ray takes this machine's own address.
     monkeypatch.setattr(ray_constants, "ENABLE_RAY_CLUSTER", False)
+
+
+@pytest.fixture
+def cluster(here_alone: None) -> Iterator[None]:
+    """A Ray of two processors, and a connection to it."""
     options = {"include_dashboard": False, "log_to_driver": False}
     started = ray.init(num_cpus=2, object_store_memory=100_000_000, **options)
     assert started.address_info["gcs_address"].startswith("127.0.0.1:")
@@ -64,3 +69,22 @@ def test_variants_run_as_jobs_of_a_cluster_and_leave_the_same_records(
     assert len(rows(run.metrics_file)) == 4
     assert run.state() == "done"
     assert run.read_manifest().attempts[0].pid != os.getpid()
+
+
+@pytest.mark.usefixtures("here_alone")
+def test_workers_import_nothing_of_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    (tmp_path / "click.py").write_text("")
+    with ray_executor([], tmp_path, 1):
+        found = ray.get(ray.remote(_place_of_click).remote())
+        assert found == _place_of_click()
+    assert Path.cwd() == tmp_path
+
+
+def _place_of_click() -> str:
+    import click
+
+    return str(click.__file__)
