@@ -40,7 +40,8 @@ def test_a_line_that_cannot_be_made_has_no_key_either() -> None:
 
 
 def test_other_lines_are_as_they_were() -> None:
+    before = logging.getLogRecordFactory()
     with redacted_logs():
         record = logging.Logger("library").makeRecord("l", 20, "f", 1, "%s", ("a",), None)
     assert (record.msg, record.args, record.exc_text) == ("%s", ("a",), None)
-    assert logging.getLogRecordFactory() is logging.LogRecord
+    assert logging.getLogRecordFactory() is before
