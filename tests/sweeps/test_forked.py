@@ -113,13 +113,22 @@ def test_children_end_with_the_process_that_started_them(tmp_path: Path) -> None
     wait_for(lambda: not any(is_alive(pid) for pid in pids()), 10)
 
 
-WARM = "from recipe_runner.sweeps import forked; forked.preload(['json']); forked.warm_up()"
+WARM = """
+import time
+from recipe_runner.sweeps import forked
+forked.preload(["json"])
+forked.warm_up()
+time.sleep(1)
+"""
 
 
 def test_nothing_of_the_working_directory_is_imported_at_the_start(tmp_path: Path) -> None:
+    theirs, command = tmp_path / "theirs", tmp_path / "command"
+    theirs.mkdir()
+    command.write_text(WARM)  # as the installed command is, a file elsewhere
     for name in ("multiprocessing", "socket", "selectors", "signal", "sitecustomize"):
-        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'a').close()")
+        (theirs / f"{name}.py").write_text("open('imported', 'a').close()")
     environment = {"PATH": os.environ["PATH"]}
-    warmed = [sys.executable, "-P", "-c", f"{WARM}; import time; time.sleep(1)"]
-    subprocess.run(warmed, cwd=tmp_path, env=environment, check=True, timeout=60)
-    assert not (tmp_path / "imported").exists()
+    started = [sys.executable, str(command)]
+    subprocess.run(started, cwd=theirs, env=environment, check=True, timeout=60)
+    assert not (theirs / "imported").exists()
